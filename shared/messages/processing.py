@@ -1,0 +1,142 @@
+"""From the ingester to the launcher to the writer: processing of a data set."""
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Literal
+
+import orjson
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from shared.messages.collection import Collection, UnitCell
+from shared.messages.envelope import CollectionRef, Message, Moment, Part
+
+PipelineFamily = Literal["dials", "xia2", "fast_dp", "autoPROC"]
+Parameters = dict[str, str | int | float | bool]
+
+
+class ProcessCollection(Message):
+    """A request to process a data set with one pipeline."""
+
+    schema_: Literal["process-collection/1"] = Field(default="process-collection/1", alias="schema")
+    collection: Collection
+    pipeline: str = Field(description="name in the launcher's table, such as dials or xia2-dials")
+    parameters: Parameters = Field(default_factory=dict, description="from the pipeline's allow-list")
+    attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
+
+    @property
+    def run_id(self) -> str:
+        """Deterministic name of the run: names its directory, and later its Slurm or Kubernetes job."""
+        c = self.collection
+        asked = orjson.dumps([self.parameters, c.master_path.as_posix()], option=orjson.OPT_SORT_KEYS)
+        return f"{c.beamline}-{c.dcid}-{self.pipeline}-{sha256(asked).hexdigest()[:8]}-{self.attempt}".lower()
+
+
+class RunState(StrEnum):
+    """States of a run; the last five are terminal, and a run has exactly one of them in the end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing can follow."""
+        return self not in (RunState.QUEUED, RunState.RUNNING)
+
+
+class RunRef(Part):
+    """Which run a message is about."""
+
+    run_id: str
+    collection: CollectionRef
+    pipeline: str
+    attempt: PositiveInt = 1
+
+
+class Step(Part):
+    """One program of a run."""
+
+    name: str = Field(description="such as dials.index")
+    state: Literal["running", "done", "failed"]
+    seconds: NonNegativeFloat | None = Field(default=None, description="wall time [s]; absent while it runs")
+
+
+class RunChanged(Message):
+    """A run began a step, ended one, or changed its state."""
+
+    schema_: Literal["run-changed/1"] = Field(default="run-changed/1", alias="schema")
+    run: RunRef
+    state: RunState
+    steps: tuple[Step, ...] = Field(default=(), description="all steps so far, in order")
+    n_steps: NonNegativeInt = Field(default=0, description="steps that the pipeline has in all")
+    detail: str | None = Field(default=None, description="one line for the operator")
+    at: Moment
+
+
+class Shell(Part):
+    """Merging statistics of one resolution shell."""
+
+    shell: Literal["overall", "inner", "outer"]
+    d_max_A: float = Field(description="low resolution limit [Å]")
+    d_min_A: float = Field(description="high resolution limit [Å]")
+    n_observations: NonNegativeInt = Field(description="total observations")
+    n_unique: NonNegativeInt = Field(description="unique reflections")
+    completeness_percent: float | None = Field(default=None, description="[%]")
+    multiplicity: float | None = Field(default=None, description="mean observations per unique reflection")
+    i_over_sigma: float | None = Field(default=None, description="mean I/sigma(I)")
+    r_merge: float | None = Field(default=None, description="Rmerge within I+/I-, fraction")
+    r_meas: float | None = Field(default=None, description="Rmeas over all I+ and I-, fraction")
+    r_meas_anomalous: float | None = Field(default=None, description="Rmeas within I+/I-, fraction")
+    r_pim: float | None = Field(default=None, description="Rpim over all I+ and I-, fraction")
+    r_pim_anomalous: float | None = Field(default=None, description="Rpim within I+/I-, fraction")
+    cc_half: float | None = Field(default=None, description="CC1/2")
+    cc_anomalous: float | None = Field(default=None, description="anomalous correlation of half sets")
+    anomalous_completeness_percent: float | None = Field(default=None, description="[%]")
+    anomalous_multiplicity: float | None = Field(default=None, description="mean observations per anomalous pair")
+
+
+class ResultFile(Part):
+    """A file that a run left for its user."""
+
+    path: str = Field(description="absolute path")
+    kind: Literal["result", "log", "report", "input"]
+
+
+class Reduction(Part):
+    """What data reduction found."""
+
+    space_group: str | None = Field(default=None, description="Hermann-Mauguin symbol, such as P 41 21 2")
+    unit_cell: UnitCell | None = Field(default=None, description="a, b, c [Å], alpha, beta, gamma [degrees]")
+    shells: tuple[Shell, ...] = Field(default=(), description="overall, inner, outer")
+    n_spots: NonNegativeInt | None = Field(default=None, description="strong spots found")
+    n_indexed: NonNegativeInt | None = Field(default=None, description="spots indexed")
+
+
+class ProcessingResult(Message):
+    """The end of a run, whatever it is; what is known of a failed one is kept."""
+
+    schema_: Literal["processing-result/1"] = Field(default="processing-result/1", alias="schema")
+    run: RunRef
+    family: PipelineFamily = Field(description="names the queue, such as xia2-results")
+    state: RunState
+    reason: str | None = Field(default=None, description="why it did not succeed, with the program's last words")
+    reduction: Reduction = Reduction()
+    steps: tuple[Step, ...] = ()
+    files: tuple[ResultFile, ...] = ()
+    command: tuple[str, ...] = Field(default=(), description="argument vector of the run")
+    programs: dict[str, str] = Field(default_factory=dict, description="program name to version")
+    host: str | None = Field(default=None, description="where it ran")
+    started_at: Moment | None = None
+    ended_at: Moment
+
+
+class ProcessingRecorded(Message):
+    """A processing result stands in the database."""
+
+    schema_: Literal["processing-recorded/1"] = Field(default="processing-recorded/1", alias="schema")
+    result: ProcessingResult
+    recorded_at: Moment

@@ -1,0 +1,33 @@
+"""From every service to the aggregator: how it is."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat
+
+from shared.messages.envelope import Message, Moment
+
+
+class ServiceBeat(Message):
+    """A service lives. Said on a topic, never stored."""
+
+    schema_: Literal["service-beat/1"] = Field(default="service-beat/1", alias="schema")
+    service: str
+    instance: str = Field(description="host and process id")
+    started_at: Moment
+    at: Moment
+    interval_s: PositiveFloat = Field(description="the next beat comes after so long [s]")
+    handled: NonNegativeInt = Field(description="messages settled since the start")
+    rejected: NonNegativeInt = Field(description="messages sent to a dead letter queue since the start")
+
+
+class MessageDeadLettered(Message):
+    """A service could not handle a message; it waits in a dead letter queue for an operator."""
+
+    schema_: Literal["message-dead-lettered/1"] = Field(default="message-dead-lettered/1", alias="schema")
+    service: str
+    queue: str = Field(description="the queue it came from")
+    dead_letter_queue: str
+    message_id: str = Field(description="the broker's id of the message that failed")
+    reason: str
+    trace_id: str | None = Field(default=None, description="W3C trace id, 32 hexadecimal digits")
+    at: Moment
