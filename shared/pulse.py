@@ -1,0 +1,45 @@
+"""How a service is: counted by the loop, said in its beats, shown by its probes."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.messages import ServiceBeat, now
+
+
+@dataclass
+class Pulse:
+    """Counters and readiness of one service process."""
+
+    service: str
+    started_at: datetime = field(default_factory=now)
+    handled: int = 0
+    rejected: int = 0
+    prepared: bool = False
+    broker_connected: Callable[[], bool] = lambda: False
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What is missing for readiness."""
+        if not self.broker_connected():
+            return "not connected to the broker, or not subscribed"
+        return None if self.prepared else "still preparing"
+
+    @property
+    def ready(self) -> bool:
+        """Whether messages can be handled now."""
+        return self.waiting_for is None
+
+    def beat(self, interval_s: float) -> ServiceBeat:
+        """The status message of this moment."""
+        return ServiceBeat(
+            service=self.service,
+            instance=f"{socket.gethostname()}:{os.getpid()}",
+            started_at=self.started_at,
+            at=now(),
+            interval_s=interval_s,
+            handled=self.handled,
+            rejected=self.rejected,
+        )

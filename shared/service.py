@@ -1,0 +1,173 @@
+"""The loop every service runs: receive, handle, settle; and what surrounds it: probes, beats, a clean stop."""
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+from starlette.applications import Starlette
+
+from shared import logs, stomp, telemetry
+from shared.bus import BrokerError, Bus, Delivery, StaleDeliveryError
+from shared.messages import CollectionRef, Message, MessageDeadLettered, now
+from shared.pulse import Pulse
+from shared.settings import ServiceSettings
+from shared.web import probes, serve_http
+
+M = TypeVar("M")
+Said = TypeVar("Said", bound=Message)
+Decode = Callable[[Delivery], M]
+Handler = Callable[[M], AsyncIterator[Message]]
+log = logging.getLogger(__name__)
+
+
+class RefusedError(Exception):
+    """A handler cannot act on its message, but has something to say about it; the message is dead-lettered."""
+
+    def __init__(self, reason: str, *replies: Message) -> None:
+        super().__init__(reason)
+        self.replies = replies
+
+
+@dataclass(frozen=True)
+class Inbox(Generic[M]):
+    """One destination that a service reads, and what it does with it.
+
+    Attributes:
+        source: full destination name.
+        decode: delivery to message; what it raises dead-letters the delivery.
+        handler: message in, messages out.
+        prefetch: deliveries in hand at a time.
+    """
+
+    source: str
+    decode: Decode[M]
+    handler: Handler[M]
+    prefetch: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """A running service: its bus, its pulse, and the tasks that end with it."""
+
+    bus: Bus
+    pulse: Pulse
+    tasks: TaskGroup
+
+    async def listen(self, inbox: Inbox[M]) -> None:
+        """Subscribe now; handle deliveries in the background."""
+        await self.tasks.start(serve, self, inbox)
+
+
+@asynccontextmanager
+async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]:
+    """Be part of the mesh until SIGTERM or SIGINT; what is unfinished then goes back to the broker."""
+    telemetry.configure(service, settings.span_file)
+    logs.configure(service, settings.log_level)
+    async with anyio.create_task_group() as outer:
+        outer.start_soon(_cancel_on_signal, outer)
+        async with stomp.connect(service, settings.broker, settings.topology) as bus:
+            pulse = Pulse(service, broker_connected=lambda: bus.connected)
+            async with anyio.create_task_group() as tasks:
+                if settings.probe_port:
+                    tasks.start_soon(
+                        serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port
+                    )
+                tasks.start_soon(_beat, bus, pulse, settings.beat_interval_s)
+                yield Member(bus, pulse, tasks)
+                tasks.cancel_scope.cancel()
+        outer.cancel_scope.cancel()
+
+
+def body_as(kind: type[Said]) -> Decode[Said]:
+    """Decode a delivery's JSON body as one message type."""
+    return lambda delivery: kind.model_validate_json(delivery.body)
+
+
+async def work(member: Member) -> None:
+    """Everything is subscribed: say so, and go on until the service is told to stop."""
+    member.pulse.prepared = True
+    log.info("ready")
+    await anyio.sleep_forever()
+
+
+async def _cancel_on_signal(tasks: TaskGroup) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for received in signals:
+            log.info("stopping on %s", received.name)
+            tasks.cancel_scope.cancel()
+            return
+
+
+async def _beat(bus: Bus, pulse: Pulse, interval_s: float) -> None:
+    while True:
+        await bus.publish(pulse.beat(interval_s))
+        await anyio.sleep(interval_s)
+
+
+async def serve(
+    member: Member, inbox: Inbox[M], *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Handle deliveries until cancelled; the broker's prefetch bounds the concurrency."""
+    subscription = member.bus.subscribe(inbox.source, prefetch=inbox.prefetch)
+    async with subscription as deliveries, anyio.create_task_group() as tasks:
+        task_status.started()
+        async for delivery in deliveries:
+            tasks.start_soon(process, member, delivery, inbox)
+
+
+async def process(member: Member, delivery: Delivery, inbox: Inbox[M]) -> None:
+    """Replies and acknowledgement are one transaction: whoever dies in between loses nothing and says nothing twice."""
+    with telemetry.processing(delivery.source, delivery.headers, len(delivery.body)) as span:
+        try:
+            message = inbox.decode(delivery)
+            span.set_attributes(_identify(message))
+            replies = [reply async for reply in inbox.handler(message)]
+        except RefusedError as refusal:
+            await _settle(member, delivery, list(refusal.replies), reason=str(refusal))
+        except Exception as fault:  # the only broad handler of the mesh: one bad message must not stop the others
+            log.exception("dead-lettered one message from %s", delivery.source)
+            span.record_exception(fault)
+            await _settle(member, delivery, [], reason=f"{type(fault).__name__}: {fault}")
+        else:
+            await _settle(member, delivery, replies)
+
+
+def _identify(message: object) -> dict[str, str | int]:
+    """Span attributes of the collection that a message is about; the log lines get it, too."""
+    ref = getattr(message, "collection", None)
+    ref = getattr(ref, "ref", ref)
+    if not isinstance(ref, CollectionRef):
+        return {}
+    logs.collection.set(str(ref))
+    return {telemetry.COLLECTION: ref.id, telemetry.BEAMLINE: ref.beamline, telemetry.VISIT: ref.visit}
+
+
+async def _settle(member: Member, delivery: Delivery, replies: list[Message], reason: str | None = None) -> None:
+    try:
+        if reason is None:
+            await member.bus.settle(delivery, replies)
+            member.pulse.handled += 1
+        else:
+            await member.bus.dead_letter(delivery, reason, [*replies, _obituary(member, delivery, reason)])
+            member.pulse.rejected += 1
+    except StaleDeliveryError:
+        log.warning("the connection was lost before the acknowledgement; the message comes again")
+    except BrokerError as refusal:
+        log.error("the broker refused a settlement: %s", refusal)  # noqa: TRY400 - the broker's words say all
+
+
+def _obituary(member: Member, delivery: Delivery, reason: str) -> MessageDeadLettered:
+    return MessageDeadLettered(
+        service=member.pulse.service,
+        queue=delivery.source,
+        dead_letter_queue=member.bus.topology.dead_letters(delivery.source),
+        message_id=delivery.message_id,
+        reason=reason,
+        trace_id=telemetry.trace_id(),
+        at=now(),
+    )

@@ -1,0 +1,1 @@
+"""The broker port over STOMP."""
