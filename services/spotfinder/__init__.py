@@ -1,0 +1,1 @@
+"""Grid-scan spot finder: a block of images in, one result per image out."""

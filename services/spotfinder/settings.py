@@ -1,0 +1,21 @@
+"""What an operator may set for the spot finder."""
+
+from os import cpu_count
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings of the spot finder."""
+
+    workers: PositiveInt = Field(default_factory=lambda: cpu_count() or 1, description="worker processes, one per core")
+    prefetch: PositiveInt = Field(
+        default=16, description="blocks in hand at a time, those that wait for images included"
+    )
+    poll_s: PositiveFloat = Field(default=0.05, description="time between two looks for an image not written yet [s]")
+    nsigma_b: PositiveFloat = Field(default=6.0, description="background threshold of the dispersion test [sigma]")
+    nsigma_s: PositiveFloat = Field(default=3.0, description="strong-pixel threshold [sigma]")
+    d_max_A: PositiveFloat = Field(default=40.0, description="spots at lower resolution do not count [Å]")
+    ice_ring_width: PositiveFloat = Field(default=0.004, description="full width of an ice ring in 1/d² [1/Å²]")
