@@ -35,7 +35,8 @@ class ServiceSettings(BaseSettings):
         frozen=True,
         extra="forbid",
         env_prefix="MXMESH_",
-        env_nested_delimiter="__",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
         nested_model_default_partial_update=True,
     )
 

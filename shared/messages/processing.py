@@ -54,7 +54,7 @@ class RunRef(Part):
     run_id: str
     collection: CollectionRef
     pipeline: str
-    attempt: PositiveInt = 1
+    attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
 
 
 class Step(Part):

@@ -1,0 +1,84 @@
+"""Who says what to whom, and under which names."""
+
+import pytest
+
+from shared.messages import (
+    AnnouncementRejected,
+    CollectionRef,
+    CollectionStarts,
+    Grid,
+    GridResult,
+    Message,
+    ProcessingResult,
+    RunRef,
+    RunState,
+    SpotsFound,
+    now,
+)
+from shared.topology import ROUTES, SERVICES, Topology
+
+REF = CollectionRef(beamline="i04-1", visit="cm1-1", id=7)
+GRID_RESULT = GridResult(
+    collection=REF,
+    version=1,
+    status="whole",
+    outcome="no crystal",
+    grid=Grid(steps_x=1, steps_y=1),
+    n_images=1,
+    n_found=1,
+    n_failed=0,
+    centred_at=now(),
+)
+
+
+def targets(topology: Topology, message: Message) -> list[str]:
+    return [name for _, name in topology.destinations(message)]
+
+
+def test_a_prefix_stands_in_every_name():
+    topology = Topology("i03.")
+    assert targets(topology, GRID_RESULT) == ["/topic/VirtualTopic.i03.GridResult", "/queue/i03.xrc.i04-1"]
+    assert topology.source(SpotsFound, "writer") == "/queue/Consumer.writer.VirtualTopic.i03.SpotsFound"
+    assert topology.source(CollectionStarts, "ingester") == "/queue/i03.data-collection"
+
+
+def test_a_processing_result_goes_to_the_queue_of_its_family():
+    run = RunRef(run_id="r", collection=REF, pipeline="xia2-dials")
+    result = ProcessingResult(run=run, family="xia2", state=RunState.SUCCEEDED, ended_at=now())
+    assert targets(Topology(), result) == ["/queue/xia2-results"]
+
+
+def test_in_shadow_mode_nothing_goes_outside():
+    assert targets(Topology(shadow=True), GRID_RESULT) == ["/topic/VirtualTopic.GridResult"]
+
+
+def test_an_answer_goes_to_the_reply_to_of_its_announcement():
+    answer = AnnouncementRejected(reason="r", remedy="m", body="", answered_at=now(), reply_to="/queue/gda")
+    assert targets(Topology(), answer)[1:] == ["/queue/gda"]
+    assert len(targets(Topology(), answer.model_copy(update={"reply_to": None}))) == 1
+
+
+def test_a_message_outside_the_table_is_a_programming_error():
+    class Stray(Message):
+        schema_: str = "stray/1"
+
+    with pytest.raises(LookupError, match="no route for Stray"):
+        targets(Topology(), Stray(schema="stray/1"))
+
+
+def test_a_service_cannot_read_what_is_not_for_it():
+    with pytest.raises(LookupError, match="launcher does not listen to SpotsFound"):
+        Topology().source(SpotsFound, "launcher")
+
+
+def test_every_service_speaks_and_is_spoken_to():
+    for service in SERVICES:
+        assert any(service in route.listeners for route in ROUTES)
+        assert list(Topology().spoken_by(service))
+
+
+def test_the_inboxes_of_a_virtual_topic_are_known_to_its_speaker():
+    assert list(Topology().inboxes(SpotsFound)) == [
+        "/queue/Consumer.writer.VirtualTopic.SpotsFound",
+        "/queue/Consumer.aggregator.VirtualTopic.SpotsFound",
+    ]
