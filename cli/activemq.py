@@ -1,0 +1,153 @@
+"""Where this machine has an ActiveMQ Classic, and the command that runs it: from Debian, Maven Central or Docker."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+DEBIAN_HOME = Path("/usr/share/activemq")
+DEBIAN_STATISTICS = tuple(Path(f"/usr/share/java/{name}.jar") for name in ("xstream", "jettison", "xpp3"))
+DOCKER_IMAGE = "apache/activemq-classic:6.1.8"
+POM = Path(__file__).with_name("activemq-pom.xml")
+FETCH_TIMEOUT_S = 600
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-Djava.awt.headless=true", "--add-opens=java.base/java.lang=ALL-UNNAMED")
+HOW_TO_GET_ONE = (
+    "no ActiveMQ Classic on this machine. Any one of these gives one: `apt-get install activemq`; "
+    "`apt-get install default-jre-headless maven` and a way to Maven Central; a running Docker"
+)
+
+
+class NoActiveMQError(Exception):
+    """There is no ActiveMQ here and no way to get one; the message says how to mend that."""
+
+
+class Source(Protocol):
+    """One way to run an ActiveMQ."""
+
+    name: str
+
+    def command(self, directory: Path) -> list[str]:
+        """The argument vector that runs a broker in the foreground; ``directory`` holds its ``conf/activemq.xml``."""
+        ...
+
+    def kill_command(self, directory: Path) -> list[str] | None:
+        """What ends the broker at once where a signal to the command's process would not."""
+        ...
+
+
+@dataclass(frozen=True)
+class Java:
+    """A broker in a Java process of our own.
+
+    Attributes:
+        home: ActiveMQ's home directory.
+        launch: the part of the command that names the program.
+    """
+
+    name: str
+    home: Path
+    launch: tuple[str, ...]
+    extra_jars: tuple[Path, ...] = ()
+
+    def command(self, directory: Path) -> list[str]:
+        properties = {
+            "java.io.tmpdir": directory / "tmp",
+            "activemq.home": self.home,
+            "activemq.base": directory,
+            "activemq.conf": directory / "conf",
+            "activemq.data": directory / "data",
+            "activemq.classpath": ":".join(str(jar) for jar in (directory / "conf", *self.extra_jars)),
+        }
+        start = ("start", f"xbean:file:{directory}/conf/activemq.xml")
+        return ["java", *JVM, *(f"-D{key}={value}" for key, value in properties.items()), *self.launch, *start]
+
+    def kill_command(self, directory: Path) -> None:
+        del directory
+
+
+@dataclass(frozen=True)
+class Docker:
+    """A broker in a container that shares the network and the directory with its user."""
+
+    image: str
+    name: str = "Docker image"
+    home: Path = Path("/opt/apache-activemq")
+
+    def command(self, directory: Path) -> list[str]:
+        inside = Java("", self.home, ("-jar", f"{self.home}/bin/activemq.jar")).command(directory)
+        owner = f"{os.getuid()}:{os.getgid()}"
+        shared = ("--network", "host", "--user", owner, "--volume", f"{directory}:{directory}")
+        name = ("--name", _container(directory))
+        return ["docker", "run", "--rm", *name, *shared, "--entrypoint", inside[0], self.image, *inside[1:]]
+
+    def kill_command(self, directory: Path) -> list[str]:
+        return ["docker", "kill", _container(directory)]
+
+
+def _container(directory: Path) -> str:
+    return "mxmesh-" + "".join(letter if letter.isalnum() else "-" for letter in str(directory).strip("/"))
+
+
+def debian() -> Java | None:
+    """Debian's package ``activemq``; with ``libxstream-java libjettison-java`` it also answers statistics as JSON."""
+    jar = DEBIAN_HOME / "bin" / "activemq.jar"
+    if not (jar.exists() and shutil.which("java")):
+        return None
+    return Java("Debian package", DEBIAN_HOME, ("-jar", str(jar)), tuple(j for j in DEBIAN_STATISTICS if j.exists()))
+
+
+def maven(cache: Path | None = None) -> Java | None:
+    """The artefacts of Maven Central in a cache folder, fetched when they are not there yet (14 MB, about 35 s)."""
+    home = cache or Path.home() / ".cache" / "mxmesh" / "activemq"
+    if not shutil.which("java") or not (_fetched(home) or _fetch(home)):
+        return None
+    return Java("Maven artefacts", home, ("-cp", f"{home}/lib/*", "org.apache.activemq.console.Main"))
+
+
+def _fetched(home: Path) -> bool:
+    return (home / "complete").exists()
+
+
+def _fetch(home: Path) -> bool:
+    if not shutil.which("mvn"):
+        return False
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copy(POM, home / "pom.xml")
+    copy = ("mvn", "-q", "-B", "-f", str(home / "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime")
+    target = f"-DoutputDirectory={home}/lib"
+    done = subprocess.run([*copy, target], check=False, capture_output=True, timeout=FETCH_TIMEOUT_S)
+    if done.returncode == 0:
+        (home / "complete").touch()
+    return done.returncode == 0
+
+
+def docker() -> Docker | None:
+    """A container, where a Docker daemon answers and has the image or can pull it."""
+    image = os.environ.get("MXMESH_ACTIVEMQ_IMAGE", DOCKER_IMAGE)
+    if not shutil.which("docker"):
+        return None
+    for question in (["docker", "image", "inspect", image], ["docker", "pull", "--quiet", image]):
+        if subprocess.run(question, check=False, capture_output=True, timeout=FETCH_TIMEOUT_S).returncode == 0:
+            return Docker(image)
+    return None
+
+
+def sources() -> Iterator[Source]:
+    """Every way that works on this machine, the preferred one first; later ones are only tried when asked for."""
+    for find in (debian, maven, docker):
+        if source := find():
+            yield source
+
+
+def find_activemq() -> Source:
+    """The preferred way to run an ActiveMQ here.
+
+    Raises:
+        NoActiveMQError: there is none.
+    """
+    for source in sources():
+        return source
+    raise NoActiveMQError(HOW_TO_GET_ONE)

@@ -1,0 +1,126 @@
+"""What the local broker finds in its directory: ``activemq.xml``, its password, its certificate."""
+
+import os
+import secrets
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from xml.sax import saxutils
+
+TEMPLATE = Path(__file__).with_name("activemq.xml.in")
+MIN_REDELIVERY_S = 1.0  # shorter delays are refused by the broker's scheduler
+OPTIONS = "transport.hbGracePeriodMultiplier=1.5&wireFormat.maxDataLength=104857600&wireFormat.maxFrameSize=104857600"
+TLS_SCHEMES = ("stomp+ssl", "stomp+nio+ssl")
+KEY = ("-genkeypair", "-alias", "broker", "-keyalg", "RSA", "-keysize", "2048", "-validity", "3650")
+LOGGING = """log4j.rootLogger=WARN, out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d %-5p %c{1}: %m%n
+"""
+NAMES = ("-dname", "CN=localhost", "-ext", "SAN=dns:localhost,ip:127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How the broker treats a message that was given back to it.
+
+    Attributes:
+        redeliveries: how often it is tried again before it is dead-lettered.
+        redelivery_s: pause before such a try [s].
+    """
+
+    redeliveries: int = 3
+    redelivery_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.redelivery_s < MIN_REDELIVERY_S:
+            raise ValueError(f"redelivery_s must be at least {MIN_REDELIVERY_S} s, not {self.redelivery_s}")
+
+
+@dataclass(frozen=True)
+class BrokerFiles:
+    """The files of one broker's directory."""
+
+    directory: Path
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "broker.log"
+
+    @property
+    def cafile(self) -> Path:
+        """The certificate that vouches for the broker (PEM)."""
+        return self.directory / "conf" / "ca.pem"
+
+    @property
+    def keystore(self) -> Path:
+        return self.directory / "conf" / "broker.p12"
+
+    def prepare(self) -> None:
+        """Make the folders."""
+        for name in ("conf", "data", "tmp"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        (self.directory / "conf" / "log4j.properties").write_text(LOGGING)
+
+    def password(self) -> str:
+        """The password made at the first start, readable by its owner only."""
+        path = self.directory / "password"
+        if not path.exists():
+            _write_private(path, secrets.token_urlsafe(24))
+        return path.read_text().strip()
+
+    def write_configuration(self, user: str, password: str, ports: dict[str, int], policy: Policy) -> None:
+        """Write ``activemq.xml``; ``ports`` by scheme, on 127.0.0.1."""
+        text = Template(TEMPLATE.read_text()).substitute(
+            directory=escape(str(self.directory)),
+            user=escape(user),
+            password=escape(password),
+            redeliveries=policy.redeliveries,
+            redelivery_ms=round(1000 * policy.redelivery_s),
+            tls_context=self._tls_context(password) if ports.keys() & set(TLS_SCHEMES) else "",
+            connectors="\n      ".join(_connector(scheme, port) for scheme, port in ports.items()),
+        )
+        _write_private(self.directory / "conf" / "activemq.xml", text)
+
+    def _tls_context(self, password: str) -> str:
+        store = f'keyStore="file:{escape(str(self.keystore))}" keyStorePassword="{escape(password)}"'
+        return f'<sslContext><sslContext {store} keyStoreType="PKCS12"/></sslContext>'
+
+    def make_certificate(self, password: str) -> None:
+        """A certificate for localhost that vouches for itself, unless there is one (Java's ``keytool``)."""
+        if self.cafile.exists():
+            return
+        store = ("-storetype", "PKCS12", "-keystore", str(self.keystore), "-storepass", password)
+        subprocess.run(["keytool", *KEY, *NAMES, *store], check=True, capture_output=True)
+        export = ["keytool", "-exportcert", "-rfc", "-alias", "broker", *store]
+        self.cafile.write_bytes(subprocess.run(export, check=True, capture_output=True).stdout)
+
+    def end_of_log(self, n_lines: int = 25) -> str:
+        """The last lines that the broker printed."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-n_lines:])
+
+
+def _connector(scheme: str, port: int) -> str:
+    name, uri = scheme.replace("+", "-"), f"{scheme}://127.0.0.1:{port}?{escape(OPTIONS)}"
+    return f'<transportConnector name="{name}" uri="{uri}"/>'
+
+
+def escape(text: str) -> str:
+    """Text as the value of an XML attribute."""
+    return saxutils.escape(text, {'"': "&quot;"})
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on at this moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports: list[int] = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
