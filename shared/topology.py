@@ -56,6 +56,7 @@ ROUTES = (
     Route(m.GridResult, "writer", Q, "xrc.{collection.beamline}", (WORLD,), priority=6, expires_s=900, outside=True),
     Route(m.ProcessingRecorded, "writer", V, "ProcessingRecorded", ("aggregator",)),
     Route(m.MessageDeadLettered, "every service", V, "MessageDeadLettered", ("aggregator",)),
+    Route(m.DeadLetterTaken, WORLD, V, "DeadLetterTaken", ("aggregator",)),
     Route(m.ServiceBeat, "every service", T, "ServiceBeat", ("aggregator",)),
 )
 

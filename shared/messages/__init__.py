@@ -42,4 +42,8 @@ from shared.messages.processing import (
     Shell as Shell,
     Step as Step,
 )
-from shared.messages.status import MessageDeadLettered as MessageDeadLettered, ServiceBeat as ServiceBeat
+from shared.messages.status import (
+    DeadLetterTaken as DeadLetterTaken,
+    MessageDeadLettered as MessageDeadLettered,
+    ServiceBeat as ServiceBeat,
+)

@@ -31,3 +31,13 @@ class MessageDeadLettered(Message):
     reason: str
     trace_id: str | None = Field(default=None, description="W3C trace id, 32 hexadecimal digits")
     at: Moment
+
+
+class DeadLetterTaken(Message):
+    """An operator took a message out of a dead letter queue."""
+
+    schema_: Literal["dead-letter-taken/1"] = Field(default="dead-letter-taken/1", alias="schema")
+    dead_letter_queue: str
+    message_id: str = Field(description="the broker's id of the message that had failed")
+    action: Literal["retried", "dropped"]
+    at: Moment
