@@ -1,0 +1,57 @@
+"""Messages of the mesh as STOMP messages, and back into dead letter queues."""
+
+import time
+from collections.abc import Iterator
+
+from shared import telemetry
+from shared.bus import Delivery
+from shared.messages import Message
+from shared.stomp.outgoing import Outgoing
+from shared.topology import Kind, Route, Topology
+
+MAX_REASON_BYTES = 2048
+FROM_THE_BROKER = frozenset(
+    {"destination", "subscription", "message-id", "ack", "content-length", "receipt", "transaction", "redelivered"}
+    | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason"}
+)
+
+
+def letters(message: Message, topology: Topology) -> Iterator[tuple[Route, Outgoing]]:
+    """A message, once for each destination that the topology gives it."""
+    body = message.to_json()
+    for route, destination in topology.destinations(message):
+        with telemetry.sending(destination, len(body)) as trace_headers:
+            yield route, Outgoing(destination, _headers(message, route) | trace_headers, body)
+
+
+def _headers(message: Message, route: Route) -> dict[str, str]:
+    headers = {"content-type": "application/json", "message-type": type(message).__name__}
+    headers["persistent"] = "false" if route.kind is Kind.TOPIC else "true"
+    headers["priority"] = str(route.priority)
+    if route.expires_s is not None:
+        headers["expires"] = str(round(1000 * (time.time() + route.expires_s)))
+    if correlation_id := getattr(message, "correlation_id", None):
+        headers["correlation-id"] = correlation_id
+    return headers
+
+
+def dead_letter(delivery: Delivery, topology: Topology, reason: str) -> Outgoing:
+    """The message itself, on its way to its queue's dead letter queue."""
+    source = queue_of(delivery)
+    why = {"original-destination": source, "dead-letter-reason": _shortened(reason), "persistent": "true"}
+    return Outgoing(topology.dead_letters(source), application_headers(delivery) | why, delivery.body)
+
+
+def queue_of(delivery: Delivery) -> str:
+    """The queue that a delivery came from, also when a wildcard was subscribed to."""
+    wildcard = "*" in delivery.source or ">" in delivery.source
+    return delivery.headers.get("destination", delivery.source) if wildcard else delivery.source
+
+
+def application_headers(delivery: Delivery) -> dict[str, str]:
+    """The headers that the sender gave."""
+    return {key: value for key, value in delivery.headers.items() if key not in FROM_THE_BROKER}
+
+
+def _shortened(reason: str) -> str:
+    return reason.replace("\0", "�").encode()[:MAX_REASON_BYTES].decode(errors="ignore")
