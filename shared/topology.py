@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import get_args
 
 from shared import messages as m
 
@@ -52,8 +53,8 @@ ROUTES = (
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6),
     Route(m.RunChanged, "launcher", V, "RunChanged", ("aggregator",)),
     Route(m.ProcessingResult, "launcher", Q, "{family}-results", ("writer",)),
-    Route(m.GridResult, "writer", V, "GridResult", ("aggregator",), priority=6),
     Route(m.GridResult, "writer", Q, "xrc.{collection.beamline}", (WORLD,), priority=6, expires_s=900, outside=True),
+    Route(m.GridResult, "writer", V, "GridResult", ("aggregator",), priority=6),
     Route(m.ProcessingRecorded, "writer", V, "ProcessingRecorded", ("aggregator",)),
     Route(m.MessageDeadLettered, "every service", V, "MessageDeadLettered", ("aggregator",)),
     Route(m.DeadLetterTaken, WORLD, V, "DeadLetterTaken", ("aggregator",)),
@@ -64,6 +65,11 @@ ROUTES = (
 def routes_of(kind: type[m.Message]) -> Iterator[Route]:
     """The rows of one message type."""
     return (route for route in ROUTES if route.message is kind)
+
+
+def families_of(route: Route) -> list[dict[str, str]]:
+    """Every way to fill the name of a route: one for each pipeline family, or just one."""
+    return [{"family": family} for family in get_args(m.PipelineFamily)] if "{family}" in route.name else [{}]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def targets(topology: Topology, message: Message) -> list[str]:
 
 def test_a_prefix_stands_in_every_name():
     topology = Topology("i03.")
-    assert targets(topology, GRID_RESULT) == ["/topic/VirtualTopic.i03.GridResult", "/queue/i03.xrc.i04-1"]
+    assert targets(topology, GRID_RESULT) == ["/queue/i03.xrc.i04-1", "/topic/VirtualTopic.i03.GridResult"]
     assert topology.source(SpotsFound, "writer") == "/queue/Consumer.writer.VirtualTopic.i03.SpotsFound"
     assert topology.source(CollectionStarts, "ingester") == "/queue/i03.data-collection"
 

@@ -1,0 +1,43 @@
+# Everything a newcomer types. `make` alone lists it.
+.DEFAULT_GOAL := help
+export UV_PYTHON_DOWNLOADS := never
+export MXMESH_HOME ?= $(CURDIR)/state
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: ## Install what a mesh on this machine needs: ActiveMQ, DIALS, the locked Python packages
+	@.ci/install
+
+.PHONY: install-dev
+install-dev: ## The same, and what tests and checks need
+	@.ci/install dev
+
+.PHONY: demo
+demo: install ## Watch a beamline work (under five minutes after installation)
+	@.venv/bin/mxmesh demo $(ARGS)
+
+.PHONY: test
+test: install-dev ## Unit, property, contract and broker tests
+	@.venv/bin/pytest -q -m "not dials" $(ARGS)
+
+.PHONY: test-dials
+test-dials: install-dev ## The tests that run DIALS
+	@.venv/bin/pytest -q -m dials $(ARGS)
+
+.PHONY: lint
+lint: install-dev ## Style, types, architecture contracts, generated documents
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+.PHONY: up
+up: install ## Run a mesh on this machine; data roots below ./state/data
+	@.venv/bin/mxmesh up --data-root $(MXMESH_HOME)/data $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what the commands above left in the checkout
+	rm -rf .venv state .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,34 @@
+"""How every command speaks: Rich on a terminal, JSON when asked, errors that say what to do next."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+out = Console()
+err = Console(stderr=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+
+
+@contextmanager
+def explained(*faults: type[Exception]) -> Iterator[None]:
+    """Show these faults as one clear message and exit status 1."""
+    try:
+        yield
+    except faults as fault:
+        err.print(f"[bold red]error:[/] {_words(fault)}", highlight=False)
+        raise typer.Exit(1) from fault
+
+
+def _words(fault: BaseException) -> str:
+    if isinstance(fault, BaseExceptionGroup):
+        return "; ".join(_words(inner) for inner in fault.exceptions)
+    return str(fault) or type(fault).__name__

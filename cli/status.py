@@ -1,0 +1,54 @@
+"""`mxmesh status`: what the status page says, in a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from rich.markup import escape
+from rich.table import Table
+
+from cli.console import JsonOption, explained, out, print_json
+from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, RunningMesh
+
+N_COLLECTIONS = 15
+
+
+def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None:
+    """Is the beamline all right, and why not?
+
+    Example: mxmesh status --json | jq .health
+    """
+    with explained(NoMeshError, httpx.HTTPError):
+        running = RunningMesh.find(home)
+        answer = httpx.get(f"{running.page_url}/api/status", timeout=10, trust_env=False).raise_for_status().json()
+    if as_json:
+        print_json(answer)
+    else:
+        show(answer, running.page_url)
+
+
+def show(answer: Mapping[str, Any], page_url: str) -> None:
+    """Verdict first, then its reasons, then services and collections."""
+    health = answer["health"]
+    colour = {"all right": "green", "look here": "yellow", "broken": "red"}[health["verdict"]]
+    out.print(f"[bold]{answer['beamline']}[/]: [bold {colour}]{health['verdict']}[/]   {page_url}")
+    for reason in health["reasons"]:
+        out.print(f"  - {escape(reason['what'])}\n    {escape(reason['remedy'])}", highlight=False)
+        if reason["command"]:
+            out.print(f"    [bold]{escape(reason['command'])}[/]", highlight=False)
+    out.print(", ".join(f"{service['service']}: {service['condition']}" for service in health["services"]))
+    out.print(_collections(answer["collections"][:N_COLLECTIONS]))
+
+
+def _collections(collections: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "collection", "experiment", "state", "images", "failed", "crystal x, y [boxes]", "processing", "trace"
+    )
+    for c in collections:
+        centres = "; ".join("{:.2f}, {:.2f}".format(*crystal["centre_box"]) for crystal in c["crystals"][:2])
+        runs = "; ".join(f"{run['ref']['pipeline']}: {run['state']}" for run in c["runs"])
+        images = f"{c['n_found'] + c['n_failed']}/{c['n_images'] or '?'}" if c["experiment"] == "grid scan" else "-"
+        table.add_row(
+            c["key"], c["experiment"], c["phase"], images, str(c["n_failed"]), centres, runs, (c["trace_id"] or "")[:8]
+        )
+    return table
