@@ -1,0 +1,51 @@
+"""Wiring of the status aggregator."""
+
+from datetime import timedelta
+from functools import partial
+
+import anyio
+
+from services.aggregator.board import Board
+from services.aggregator.handler import take_note
+from services.aggregator.heard import KINDS, hear
+from services.aggregator.history import History
+from services.aggregator.settings import Settings
+from services.aggregator.state import State, fold
+from services.aggregator.web.app import Page, make_app
+from shared.database import open_database
+from shared.service import Inbox, Member, join, work
+from shared.web import serve_http
+
+
+async def recall(history: History, n_collections: int) -> Board:
+    """The state as it was before the last stop."""
+    await history.prepare()
+    state = State(n_collections=n_collections)
+    async for heard in history.replay():
+        state = fold(state, heard)
+    return Board(state)
+
+
+async def listen(member: Member, settings: Settings, history: History, board: Board) -> None:
+    """Subscribe to everything that is said to the aggregator."""
+    handler = partial(take_note, history=history, board=board)
+    for kind in KINDS:
+        source = settings.topology.source(kind, "aggregator")
+        await member.listen(Inbox(source, hear(kind), handler, settings.prefetch))
+
+
+async def main() -> None:
+    """Run until told to stop."""
+    settings = Settings.load()
+    async with open_database(settings.database_url) as engine, join("aggregator", settings) as member:
+        history = History(engine, timedelta(days=settings.history_days), settings.n_collections)
+        board = await recall(history, settings.n_collections)
+        page = Page(board, member.pulse, settings.beamline, settings.topology, settings.broker.url, settings.trace_url)
+        member.tasks.start_soon(serve_http, make_app(page), settings.page_host, settings.page_port)
+        member.tasks.start_soon(history.prune_for_ever)
+        await listen(member, settings, history, board)
+        await work(member)
+
+
+if __name__ == "__main__":
+    anyio.run(main)

@@ -1,0 +1,176 @@
+"""(state, message) -> state: everything said on the mesh, folded. Pure; order and repeats do not matter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from services.aggregator.heard import Heard
+from services.aggregator.record import CollectionRecord, higher
+from shared.messages import (
+    AnnouncementRejected,
+    CollectionAccepted,
+    CollectionEnded,
+    CollectionRef,
+    DeadLetterTaken,
+    GridResult,
+    Message,
+    MessageDeadLettered,
+    ProcessingRecorded,
+    RunChanged,
+    ServiceBeat,
+    SpotsFound,
+)
+
+T = TypeVar("T")
+N_TROUBLES = 100  # rejections and dead letters kept in memory, each
+FORGET_INSTANCE = timedelta(hours=1)  # a process that was replaced so long ago is no longer listed
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejected announcement."""
+
+    event: AnnouncementRejected
+    trace_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that nobody could handle, and what an operator did with it the last time."""
+
+    event: MessageDeadLettered | None = None
+    taken: DeadLetterTaken | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When something last happened to it."""
+        return max(part.at for part in (self.event, self.taken) if part)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for an operator, as far as is known."""
+        return self.event is not None and (self.taken is None or self.taken.at < self.event.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The newest sign of life of one process, and when it was heard by this machine's clock."""
+
+    event: ServiceBeat
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the aggregator knows.
+
+    Attributes:
+        n_collections: how many data collections to remember; the ones heard of last stay.
+        collections: by beamline and id, such as ``i03/42``.
+        rejections: by message id.
+        dead_letters: by dead letter queue and message id.
+        beats: by service and instance.
+    """
+
+    n_collections: int = 200
+    collections: Mapping[str, CollectionRecord] = field(default_factory=dict)
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
+    dead_letters: Mapping[str, DeadLetter] = field(default_factory=dict)
+    beats: Mapping[str, Beat] = field(default_factory=dict)
+
+    def newest_collections(self) -> list[CollectionRecord]:
+        """Newest first."""
+        return sorted(self.collections.values(), key=lambda c: (c.began_at, c.ref.id), reverse=True)
+
+
+def fold(state: State, heard: Heard) -> State:
+    """The state after one more message."""
+    match heard.message:
+        case ServiceBeat() as beat:
+            return _beat(state, Beat(beat, heard.at))
+        case AnnouncementRejected() as event:
+            return _reject(state, heard.message_id, Rejection(event, heard.trace_id))
+        case MessageDeadLettered() | DeadLetterTaken() as event:
+            return _bury(state, event)
+    if heard.collection is None:
+        return state
+    return _follow(state, heard, heard.collection)
+
+
+def _beat(state: State, beat: Beat) -> State:
+    key = f"{beat.event.service} {beat.event.instance}"
+    newest = higher(state.beats.get(key), beat, lambda b: (b.heard_at, b.event.at, b.event.to_json()))
+    beats = {**state.beats, key: newest}
+    return replace(state, beats={k: b for k, b in beats.items() if not _replaced(b, beats)})
+
+
+def _replaced(beat: Beat, beats: Mapping[str, Beat]) -> bool:
+    newest = max(b.heard_at for b in beats.values() if b.event.service == beat.event.service)
+    return beat.heard_at < newest - FORGET_INSTANCE
+
+
+def _reject(state: State, message_id: str, rejection: Rejection) -> State:
+    rejections = {**state.rejections, message_id: rejection}
+    newest = sorted(rejections.items(), key=lambda item: (item[1].event.answered_at, item[0]))[-N_TROUBLES:]
+    return replace(state, rejections=dict(newest))
+
+
+def _bury(state: State, event: MessageDeadLettered | DeadLetterTaken) -> State:
+    key = f"{event.dead_letter_queue} {event.message_id}"
+    old = state.dead_letters.get(key, DeadLetter())
+    if isinstance(event, MessageDeadLettered):
+        new = replace(old, event=higher(old.event, event, lambda e: (e.at, e.to_json())))
+    else:
+        new = replace(old, taken=higher(old.taken, event, lambda e: (e.at, e.to_json())))
+    letters = {**state.dead_letters, key: new}
+    newest = sorted(letters.items(), key=lambda item: (item[1].at, item[0]))[-N_TROUBLES:]
+    return replace(state, dead_letters=dict(newest))
+
+
+def _follow(state: State, heard: Heard, ref: CollectionRef) -> State:
+    first_at, last_at = _moments(heard.message)
+    old = state.collections.get(str(ref), CollectionRecord(ref, first_at, last_at))
+    dated = replace(
+        old,
+        first_at=min(old.first_at, first_at),
+        last_at=max(old.last_at, last_at),
+        trace=_trace(old.trace, heard),
+    )
+    return replace(state, collections=_bounded({**state.collections, str(ref): _apply(dated, heard.message)}, state))
+
+
+def _apply(record: CollectionRecord, message: Message) -> CollectionRecord:
+    match message:
+        case CollectionAccepted():
+            return record.accept(message)
+        case CollectionEnded():
+            return record.end(message)
+        case SpotsFound():
+            return record.add_spots(message)
+        case GridResult():
+            return record.centre(message)
+        case RunChanged() | ProcessingRecorded():
+            return record.follow_run(message)
+    return record
+
+
+def _moments(message: Message) -> tuple[datetime, datetime]:
+    """Earliest and latest moment that a message names."""
+    names = ("announced_at", "answered_at", "found_at", "centred_at", "at", "recorded_at")
+    moments = [moment for name in names if isinstance(moment := getattr(message, name, None), datetime)]
+    return min(moments), max(moments)
+
+
+def _trace(old: tuple[int, str] | None, heard: Heard) -> tuple[int, str] | None:
+    """The trace of the announcement, else the least of those heard."""
+    if heard.trace_id is None:
+        return old
+    new = (0 if isinstance(heard.message, CollectionAccepted) else 1, heard.trace_id)
+    return new if old is None else min(old, new)
+
+
+def _bounded(collections: dict[str, CollectionRecord], state: State) -> dict[str, CollectionRecord]:
+    while len(collections) > state.n_collections:
+        del collections[min(collections, key=lambda key: (collections[key].last_at, key))]
+    return collections
