@@ -1,0 +1,37 @@
+"""Where runs happen: one small protocol, one module per kind of place."""
+
+from typing import Protocol
+
+from services.launcher.runs import Job, RunStatus
+
+
+class BackendError(Exception):
+    """The place where runs happen refused something."""
+
+
+class Backend(Protocol):
+    """Starts runs and knows them again after a restart."""
+
+    async def submit(self, job: Job) -> None:
+        """Start a run, or do nothing if it is known already.
+
+        Raises:
+            BackendError: it cannot be started.
+        """
+        ...
+
+    async def status(self, job: Job) -> RunStatus | None:
+        """How a run is; None: nothing is known of it."""
+        ...
+
+    async def cancel(self, job: Job) -> None:
+        """End a run soon; its status tells when."""
+        ...
+
+    async def adopt(self) -> list[Job]:
+        """Runs whose end has not been published yet, whoever submitted them."""
+        ...
+
+    async def forget(self, job: Job) -> None:
+        """The end of the run is published: ``adopt`` leaves it out from now on."""
+        ...

@@ -1,0 +1,157 @@
+"""Runs on this machine: detached wrappers that outlive the launcher, found again by an index of unfinished runs."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from services.launcher.backends import BackendError
+from services.launcher.payload import wrapper
+from services.launcher.runs import Claim, Ending, Job, RunDirectory, RunStatus, StepRecord
+from shared.messages import RunState, now
+
+START_TIMEOUT_S = 20.0
+SILENT_S = 60.0  # a wrapper elsewhere, which cannot be looked at, says every 5 s that it lives
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """Starts one detached wrapper per run.
+
+    Attributes:
+        state_directory: holds the index, one file per run whose end is not published.
+        python: interpreter of the wrapper.
+    """
+
+    state_directory: Path
+    python: Path
+
+    async def submit(self, job: Job) -> None:
+        """See ``Backend``. The directory's job.json is the memory; of two wrappers one finds the other's claim."""
+        try:
+            await to_thread.run_sync(self._submit, job)
+        except OSError as fault:
+            raise BackendError(f"cannot prepare {job.directory}: {fault}") from fault
+
+    def _submit(self, job: Job) -> None:
+        directory = RunDirectory(job.directory)
+        directory.prepare(job)
+        self._index(job)
+        if directory.claim() is None and directory.ending() is None:
+            self._start(directory, directory.job() or job)
+
+    def _index(self, job: Job) -> None:
+        self.state_directory.mkdir(parents=True, exist_ok=True)
+        draft = self._entry(job).with_suffix(".draft")
+        draft.write_text(job.model_dump_json())
+        draft.replace(self._entry(job))
+
+    def _entry(self, job: Job) -> Path:
+        return self.state_directory / f"{job.run_id}.json"
+
+    def _start(self, directory: RunDirectory, job: Job) -> None:
+        """Returns once the wrapper has claimed the run; if it cannot, that is the run's end."""
+        arguments = [str(self.python), wrapper.__file__, "--detach", str(directory.path)]
+        try:
+            done = subprocess.run(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=job.environment,
+                timeout=START_TIMEOUT_S,
+                check=False,
+            )
+            words = done.stderr.decode(errors="replace").strip()
+        except (OSError, subprocess.SubprocessError) as fault:
+            words = str(fault)
+        if directory.claim() is None:
+            words = words or wrapper.last_words(directory.path / wrapper.OWN_LOG)
+            directory.end(Ending(state=RunState.FAILED, reason=f"the wrapper did not start: {words}", ended_at=now()))
+
+    async def status(self, job: Job) -> RunStatus | None:
+        """See ``Backend``. What the wrapper wrote at its end is read first; a wrapper that vanished is lost."""
+        return await to_thread.run_sync(_status, job)
+
+    async def cancel(self, job: Job) -> None:
+        """See ``Backend``."""
+        directory = RunDirectory(job.directory)
+        claim = directory.claim()
+        if claim is None:
+            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        elif claim.host == socket.gethostname() and _lives(claim):
+            os.kill(claim.pid, signal.SIGTERM)
+
+    async def adopt(self) -> list[Job]:
+        """See ``Backend``. A run that was prepared but never started is started."""
+        return await to_thread.run_sync(self._adopt)
+
+    def _adopt(self) -> list[Job]:
+        jobs = [job for entry in sorted(self.state_directory.glob("*.json")) if (job := _indexed(entry))]
+        for job in jobs:
+            if job.directory.is_dir():
+                self._submit(job)
+        return jobs
+
+    async def forget(self, job: Job) -> None:
+        """See ``Backend``."""
+        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
+        await anyio.Path(self._entry(job)).unlink(missing_ok=True)
+
+
+def _indexed(entry: Path) -> Job | None:
+    try:
+        return Job.model_validate_json(entry.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _status(job: Job) -> RunStatus | None:
+    directory = RunDirectory(job.directory)
+    if (ending := directory.ending()) is not None:
+        return RunStatus(ending.state, ending.steps, ending)
+    claim, steps = directory.claim(), directory.steps()
+    if claim is None:
+        return RunStatus(RunState.QUEUED) if directory.job() else None
+    if _lives(claim, directory.path / wrapper.CLAIM):
+        return RunStatus(RunState.RUNNING, steps)
+    return _lost(directory, claim, steps)
+
+
+def _lives(claim: Claim, sign: Path | None = None) -> bool:
+    if claim.host != socket.gethostname():
+        return sign is not None and time.time() - sign.stat().st_mtime < SILENT_S
+    return claim.boot_id == wrapper.boot_id() and wrapper.start_ticks(claim.pid) == claim.start_ticks
+
+
+def _lost(directory: RunDirectory, claim: Claim, steps: tuple[StepRecord, ...]) -> RunStatus:
+    """The wrapper is gone without a word; unless it wrote its last at this very moment, we write for it."""
+    _end_orphan(claim, steps)
+    last = f" during {steps[-1].name}" if steps else ""
+    words = wrapper.last_words(directory.path / wrapper.OWN_LOG)
+    ending = Ending(
+        state=RunState.LOST,
+        reason=f"its process {claim.pid} on {claim.host} vanished{last} (killed, out of memory, or restart): {words}",
+        steps=tuple(step.model_copy(update={"state": "failed"}) if step.state == "running" else step for step in steps),
+        host=claim.host,
+        pid=claim.pid,
+        started_at=claim.at,
+        ended_at=now(),
+    )
+    directory.end(ending)
+    written = directory.ending() or ending
+    return RunStatus(written.state, written.steps, written)
+
+
+def _end_orphan(claim: Claim, steps: tuple[StepRecord, ...]) -> None:
+    """A program whose wrapper was killed goes on; end it, if the process is really that program."""
+    program = steps[-1] if steps else None
+    if program is None or program.state != "running" or program.pid is None or claim.host != socket.gethostname():
+        return
+    if claim.boot_id == wrapper.boot_id() and wrapper.start_ticks(program.pid) == program.start_ticks:
+        os.killpg(program.pid, signal.SIGKILL)

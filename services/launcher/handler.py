@@ -1,0 +1,102 @@
+"""A processing request in, a submitted run out; what cannot run is a failed result, never silence."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+from anyio import to_thread
+from opentelemetry import trace
+
+from services.launcher.backends import Backend, BackendError
+from services.launcher.inflight import InFlight
+from services.launcher.installed import missing_software
+from services.launcher.plan import RefusedRunError, pipeline_of, plan_job
+from services.launcher.reports import report
+from services.launcher.runs import Job, RunStatus
+from services.launcher.settings import Settings
+from services.launcher.telling import changed, refused
+from shared import telemetry
+from shared.messages import Message, ProcessCollection, RunState
+
+Publish = Callable[[Message], Awaitable[None]]
+WAITING = RunStatus(RunState.QUEUED)
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """What handler and supervisor share.
+
+    Attributes:
+        publish: says at once what belongs to no delivery, or cannot wait for its settlement.
+    """
+
+    settings: Settings
+    backend: Backend
+    flights: InFlight
+    publish: Publish
+
+
+async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
+    """Holds the delivery until the data are there and a slot is free; done once the run is submitted.
+
+    A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
+    then it is repeated here.
+    """
+    trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
+    try:
+        job = plan_job(request, launcher.settings, os.environ, telemetry.traceparent())
+        status = await _submitted(job, launcher)
+    except (RefusedRunError, BackendError) as refusal:
+        for message in refused(request, str(refusal)):
+            yield message
+        return
+    yield changed(job, status)
+    if status.ending and job.run_id not in launcher.flights:
+        yield await to_thread.run_sync(report, job, status.ending)
+
+
+async def _submitted(job: Job, launcher: Launcher) -> RunStatus:
+    """The run's status, once the backend knows it."""
+    known = await launcher.backend.status(job)
+    if known and (known.ending or job.run_id in launcher.flights):
+        return known
+    if known is None:
+        await _check_software(job, launcher)
+        await _await_master(job, launcher)
+    return await _submit(job, launcher)
+
+
+async def _submit(job: Job, launcher: Launcher) -> RunStatus:
+    flights = launcher.flights
+    if flights.full:
+        await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
+    await flights.reserve(job.run_id)
+    try:
+        await launcher.backend.submit(job)
+    except BackendError:
+        flights.release(job.run_id)
+        raise
+    flights.follow(job)
+    return await launcher.backend.status(job) or WAITING
+
+
+async def _check_software(job: Job, launcher: Launcher) -> None:
+    pipeline = pipeline_of(job.request)
+    search_path = job.environment["PATH"]
+    missing = await to_thread.run_sync(missing_software, pipeline, search_path, launcher.settings.python)
+    if missing:
+        raise RefusedRunError(f"{pipeline.name} needs {', '.join(missing)}: not found; {pipeline.remedy}")
+
+
+async def _await_master(job: Job, launcher: Launcher) -> None:
+    """Wait for the master file outside any slot; its images are awaited by the run's first step."""
+    master, deadline_s = anyio.Path(job.request.collection.master_path), launcher.settings.master_deadline_s
+    if await master.is_file():
+        return
+    await launcher.publish(changed(job, WAITING, f"waits for {master}"))
+    with anyio.move_on_after(deadline_s):
+        while not await master.is_file():  # noqa: ASYNC110 - a file gives no signal
+            await anyio.sleep(launcher.settings.poll_s)
+        return
+    raise RefusedRunError(f"{master} was not there within {deadline_s:g} s; announce the collection again once it is")

@@ -1,0 +1,96 @@
+"""From a request to a job: which pipeline, which directory, which command lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+from services.launcher.environment import program_environment
+from services.launcher.parameters import ParameterError, read_parameters
+from services.launcher.pipelines import TABLE, Pipeline, Work
+from services.launcher.runs import Job, job_steps
+from services.launcher.settings import Settings
+from shared.messages import PipelineFamily, ProcessCollection, now
+
+FAMILIES: tuple[PipelineFamily, ...] = get_args(PipelineFamily)
+
+
+class RefusedRunError(Exception):
+    """A request that no waiting can mend; the text says what to do."""
+
+
+def pipeline_of(request: ProcessCollection) -> Pipeline:
+    """The table's row.
+
+    Raises:
+        RefusedRunError: there is none of that name.
+    """
+    try:
+        return TABLE[request.pipeline]
+    except KeyError:
+        raise RefusedRunError(f"there is no pipeline {request.pipeline!r}; there are {', '.join(TABLE)}") from None
+
+
+def family_of(request: ProcessCollection) -> PipelineFamily:
+    """Where the result goes, also that of a pipeline which does not exist."""
+    if request.pipeline in TABLE:
+        return TABLE[request.pipeline].family
+    return next((family for family in FAMILIES[1:] if family.lower() in request.pipeline.lower()), FAMILIES[0])
+
+
+def run_directory(request: ProcessCollection, settings: Settings) -> Path:
+    """Where the run works: ``<visit>/processed/<folder>/<prefix>_<run number>/<pipeline>/<run id>``.
+
+    Raises:
+        RefusedRunError: the visit is outside the data roots, or the folder leads out of it.
+    """
+    collection = request.collection
+    visit = Path(collection.visit_directory)
+    _within_roots(visit, settings.data_roots)
+    root = settings.processing_root
+    base = root / collection.beamline / collection.visit if root else visit / "processed"
+    series = f"{collection.prefix}_{collection.run_number}"
+    directory = base / collection.folder / series / request.pipeline / request.run_id
+    if not directory.resolve().is_relative_to(base.resolve()):
+        raise RefusedRunError(f"folder {collection.folder!r} leads out of {base}; announce it relative to the visit")
+    return directory
+
+
+def _within_roots(visit: Path, roots: tuple[Path, ...]) -> None:
+    if roots and not any(visit.resolve().is_relative_to(root.resolve()) for root in roots):
+        allowed = ", ".join(map(str, roots))
+        raise RefusedRunError(f"{visit} is outside the launcher's data_roots ({allowed}); add its root there")
+
+
+def plan_job(
+    request: ProcessCollection, settings: Settings, own_environment: Mapping[str, str], traceparent: str | None
+) -> Job:
+    """All that a backend needs to run what was asked for.
+
+    Raises:
+        RefusedRunError: unknown pipeline, refused parameter, or a directory outside its bounds.
+    """
+    pipeline = pipeline_of(request)
+    try:
+        parameters = read_parameters(pipeline.parameters, request.parameters)
+    except ParameterError as refusal:
+        raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
+    work = Work(
+        master_file=str(request.collection.master_path),
+        n_images=request.collection.number_of_images,
+        n_processes=settings.processes,
+        python=str(settings.python),
+        image_deadline_s=settings.image_deadline_s,
+        parameters=parameters,
+    )
+    return Job(
+        request=request,
+        family=pipeline.family,
+        directory=run_directory(request, settings).absolute(),
+        steps=job_steps(pipeline.steps(work)),
+        time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
+        grace_s=settings.grace_s,
+        niceness=settings.niceness,
+        environment=program_environment(own_environment, settings.hdf5_plugins, settings.environment),
+        traceparent=traceparent,
+        submitted_at=now(),
+    )

@@ -1,0 +1,197 @@
+"""What a run is, and the files of its directory: job.json, status.jsonl, exit.json, published."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.launcher.payload import wrapper
+from services.launcher.pipelines import StepPlan
+from shared.messages import Moment, PipelineFamily, ProcessCollection, RunRef, RunState, Step, now
+
+PUBLISHED = "published"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class JobStep(BaseModel):
+    """One step, as the wrapper reads it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    argv: tuple[str, ...]
+    outputs: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
+    exit_status_counts: bool = False
+    required: bool = True
+    log: str
+
+
+class Job(BaseModel):
+    """The content of job.json: all that the wrapper needs, and all that the launcher has to remember."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: ProcessCollection
+    family: PipelineFamily
+    directory: Path
+    steps: tuple[JobStep, ...]
+    time_limit_s: float
+    grace_s: float
+    niceness: int
+    environment: dict[str, str]
+    traceparent: str | None = None
+    submitted_at: Moment
+
+    @property
+    def run_id(self) -> str:
+        """Names the run wherever it is mentioned."""
+        return self.request.run_id
+
+    @property
+    def ref(self) -> RunRef:
+        """The run, as messages refer to it."""
+        return run_ref(self.request)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Argument vectors of all steps, one after the other, with ``;`` between them."""
+        return tuple(word for step in self.steps for word in (";", *step.argv))[1:]
+
+
+def run_ref(request: ProcessCollection) -> RunRef:
+    """The run that a request asks for."""
+    return RunRef(
+        run_id=request.run_id, collection=request.collection.ref, pipeline=request.pipeline, attempt=request.attempt
+    )
+
+
+def job_steps(plans: tuple[StepPlan, ...]) -> tuple[JobStep, ...]:
+    """Planned steps with the names of their logs, numbered so that they sort."""
+    return tuple(
+        JobStep(
+            name=plan.name,
+            argv=plan.argv,
+            outputs=plan.outputs,
+            forbidden=plan.forbidden,
+            exit_status_counts=plan.exit_status_counts,
+            required=plan.required,
+            log=f"{number:02d}_{plan.name}.log",
+        )
+        for number, plan in enumerate(plans, start=1)
+    )
+
+
+class StepRecord(BaseModel):
+    """A step as the wrapper reports it; times are seconds since 1970."""
+
+    name: str
+    state: Literal["running", "done", "failed"]
+    begun_at: float
+    seconds: float | None = None
+    pid: int | None = None
+    start_ticks: int | None = None
+
+    def message(self) -> Step:
+        """As it is told to the mesh."""
+        return Step(name=self.name, state=self.state, seconds=self.seconds)
+
+
+class Ending(BaseModel):
+    """The content of exit.json."""
+
+    state: RunState
+    reason: str | None = None
+    steps: tuple[StepRecord, ...] = ()
+    host: str | None = None
+    pid: int | None = None
+    started_at: Moment | None = None
+    ended_at: Moment
+
+
+class Claim(BaseModel):
+    """The content of wrapper.json: which process runs the job."""
+
+    pid: int
+    start_ticks: int | None
+    boot_id: str
+    host: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run is at one moment; ``ending`` is there once its state is terminal."""
+
+    state: RunState
+    steps: tuple[StepRecord, ...] = ()
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """One run's files, read leniently: they may be half-written, mutilated or gone."""
+
+    path: Path
+
+    def prepare(self, job: Job) -> None:
+        """Make the directory with its job.json, unless both are there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not (self.path / wrapper.JOB).exists():
+            wrapper.write_once(self.path / wrapper.JOB, job.model_dump(mode="json"))
+
+    def job(self) -> Job | None:
+        """What was submitted here."""
+        return _read(self.path / wrapper.JOB, Job)
+
+    def claim(self) -> Claim | None:
+        """Who runs it."""
+        return _read(self.path / wrapper.CLAIM, Claim)
+
+    def ending(self) -> Ending | None:
+        """How it ended."""
+        return _read(self.path / wrapper.EXIT, Ending)
+
+    def end(self, ending: Ending) -> None:
+        """Write how it ended, unless that is already written."""
+        wrapper.write_once(self.path / wrapper.EXIT, ending.model_dump(mode="json"))
+
+    def steps(self) -> tuple[StepRecord, ...]:
+        """The latest word on every step, in order."""
+        latest = {record.name: record for record in self._step_records()}
+        return tuple(latest.values())
+
+    def _step_records(self) -> Iterator[StepRecord]:
+        try:
+            lines = (self.path / wrapper.STATUS).read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            if (record := _parse(line, StepRecord)) is not None:
+                yield record
+
+    @property
+    def published(self) -> bool:
+        """Whether the mesh knows the end."""
+        return (self.path / PUBLISHED).exists()
+
+    def mark_published(self) -> None:
+        """Remember that the mesh knows the end."""
+        if self.path.is_dir():
+            (self.path / PUBLISHED).write_text(now().isoformat())
+
+
+def _read(path: Path, kind: type[Model]) -> Model | None:
+    try:
+        return _parse(path.read_bytes(), kind)
+    except OSError:
+        return None
+
+
+def _parse(text: bytes, kind: type[Model]) -> Model | None:
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError:
+        return None

@@ -1,0 +1,56 @@
+"""What an operator may set for the launcher."""
+
+from importlib.util import find_spec
+from os import cpu_count
+from pathlib import Path
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from shared.settings import ServiceSettings
+
+
+def bundled_hdf5_plugins() -> Path | None:
+    """Where the hdf5plugin package, if installed, keeps its filters; found without importing h5py."""
+    spec = find_spec("hdf5plugin")
+    places = spec.submodule_search_locations if spec else None
+    return Path(places[0]) / "plugins" if places else None
+
+
+class Settings(ServiceSettings):
+    """Settings of the launcher."""
+
+    slots: PositiveInt = Field(default=1, description="runs at a time; further requests wait on the broker")
+    processes: PositiveInt = Field(
+        default_factory=lambda: cpu_count() or 1, description="processes that one step of a run may use"
+    )
+    niceness: NonNegativeInt = Field(default=5, le=19, description="how much runs give way to the spot finder; 0 to 19")
+    time_limit_s: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="time limit of a run by pipeline, instead of the pipeline's own [s]"
+    )
+    grace_s: PositiveFloat = Field(default=10, description="time between a run's SIGTERM and its SIGKILL [s]")
+    master_deadline_s: PositiveFloat = Field(
+        default=120, description="a request fails if its master file is not there after so long [s]"
+    )
+    image_deadline_s: PositiveFloat = Field(
+        default=120, description="a run fails if its last image is not written after so long [s]"
+    )
+    poll_s: PositiveFloat = Field(default=0.5, description="time between two looks at files and runs [s]")
+    data_roots: tuple[Path, ...] = Field(
+        default=(),
+        description="visits must lie below one of these, symbolic links resolved; empty: the ingester has checked that",
+    )
+    processing_root: Path | None = Field(
+        default=None, description="runs go below this folder instead of the visit's own processed folder"
+    )
+    state_directory: Path = Field(
+        default=Path("state/launcher"), description="index of unfinished runs; must survive a restart"
+    )
+    python: Path = Field(
+        default=Path("/usr/bin/python3"), description="the python that has iotbx and h5py, as DIALS brings them"
+    )
+    hdf5_plugins: Path | None = Field(
+        default_factory=bundled_hdf5_plugins, description="folder of HDF5 filters for the programs (bitshuffle)"
+    )
+    environment: dict[str, str] = Field(
+        default_factory=dict, description="variables for the programs, such as PATH or CCP4; added to a clean set"
+    )

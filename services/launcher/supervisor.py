@@ -1,0 +1,56 @@
+"""Follows every run to its one end, also those that an earlier launcher started."""
+
+import logging
+from typing import NoReturn
+
+import anyio
+from anyio import to_thread
+
+from services.launcher.backends import BackendError
+from services.launcher.handler import Launcher
+from services.launcher.reports import report
+from services.launcher.runs import Ending, Job
+from services.launcher.telling import changed, record_spans, vanished
+from shared import logs, telemetry
+from shared.bus import BrokerError
+
+log = logging.getLogger(__name__)
+
+
+async def adopt_runs(launcher: Launcher) -> None:
+    """Take over what an earlier launcher left unfinished; to be done before the first request, for the slots' sake."""
+    for job in await launcher.backend.adopt():
+        launcher.flights.follow(job)
+        log.info("adopted run %s", job.run_id)
+
+
+async def supervise(launcher: Launcher) -> NoReturn:
+    """Say every change of every run, and its end at least once."""
+    while True:
+        for job in launcher.flights.jobs():
+            logs.collection.set(str(job.ref.collection))
+            try:
+                with telemetry.continuing(job.traceparent):
+                    await look_at(job, launcher)
+            except (BrokerError, BackendError, OSError) as fault:
+                log.warning("run %s: %s; another try follows", job.run_id, fault)
+        await anyio.sleep(launcher.settings.poll_s)
+
+
+async def look_at(job: Job, launcher: Launcher) -> None:
+    """Say what has changed since the last look."""
+    status = await launcher.backend.status(job) or vanished(job)
+    if launcher.flights.is_news(job.run_id, status):
+        await launcher.publish(changed(job, status))
+        launcher.flights.told(job.run_id, status)
+    if status.ending:
+        await _conclude(job, status.ending, launcher)
+
+
+async def _conclude(job: Job, ending: Ending, launcher: Launcher) -> None:
+    """The end is remembered as published only afterwards: whoever dies in between says the same again."""
+    await launcher.publish(await to_thread.run_sync(report, job, ending))
+    record_spans(job, ending)
+    await launcher.backend.forget(job)
+    launcher.flights.release(job.run_id)
+    log.info("run %s %s", job.run_id, ending.state)
