@@ -113,7 +113,7 @@ class Client:
         while True:
             connection = await self.ready()
             try:
-                await connection.request("SEND", letter.all_headers, letter.body)
+                await connection.request_all([letter.frame()])
             except ConnectionLostError as loss:
                 log.info("sending to %s again: %s", letter.destination, loss)
             else:
@@ -122,7 +122,7 @@ class Client:
     def mention(self, letter: Outgoing) -> None:
         """Send a message that nobody has to receive: dropped while the broker is away or slow."""
         if self.connection and self.connection.writable:
-            self.connection.write(letter.encode())
+            self.connection.write(encode(*letter.frame()))
 
     @asynccontextmanager
     async def subscribed(self, source: str, headers: Mapping[str, str], ack: str) -> AsyncIterator[Inbox]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,19 +131,25 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
             RefusalError: the broker answered this frame with an ERROR.
             ConnectionLostError: no receipt came; whether the broker acted is unknown.
         """
+        await self.request_all([Frame(command, {**headers}, body)], before)
+
+    async def request_all(self, frames: Sequence[Frame], before: bytes = b"") -> None:
+        """Like ``request``, for several frames: one write, and a receipt for each."""
         await self.drain()
-        receipt = f"r{next(self._ids)}"
-        answer: asyncio.Future[None] = self._loop.create_future()
-        self._receipts[receipt] = answer
+        answers = {f"r{next(self._ids)}": self._loop.create_future() for _ in frames}
+        self._receipts |= answers
         try:
-            self.write(before + encode(command, {**headers, "receipt": receipt}, body))
+            wanting = zip(frames, answers, strict=True)
+            self.write(before + b"".join([encode(f.command, f.headers | {"receipt": r}, f.body) for f, r in wanting]))
             async with asyncio.timeout(self._login.receipt_timeout_s):
-                await answer
+                for answer in answers.values():
+                    await answer
         except TimeoutError as fault:
-            self.abort(f"no receipt for {command} within {self._login.receipt_timeout_s:g} s")
+            self.abort(f"no receipt for {frames[-1].command} within {self._login.receipt_timeout_s:g} s")
             raise ConnectionLostError(self._fault) from fault
         finally:
-            del self._receipts[receipt]
+            for receipt in answers:
+                del self._receipts[receipt]
 
     def abort(self, reason: str) -> None:
         """Drop the connection at once; the broker delivers again what is not acknowledged."""

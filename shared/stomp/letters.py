@@ -12,7 +12,8 @@ from shared.topology import Kind, Route, Topology
 MAX_REASON_BYTES = 2048
 FROM_THE_BROKER = frozenset(
     {"destination", "subscription", "message-id", "ack", "content-length", "receipt", "transaction", "redelivered"}
-    | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason"}
+    | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason", "browser"}
+    | {"redeliveryDelay", "scheduledJobId", "originalExpiration"}
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shared.bus import BrokerError
-from shared.stomp.wire import encode
+from shared.stomp.wire import Frame
 
 DESTINATION = re.compile(r"/(queue|topic|temp-queue|temp-topic|remote-temp-queue|remote-temp-topic)/.+")
 
@@ -17,17 +17,13 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
-    @property
-    def all_headers(self) -> dict[str, str]:
-        """Headers of its SEND frame."""
-        return {"destination": self.destination, "content-length": str(len(self.body)), **self.headers}
-
-    def encode(self, **headers: str) -> bytes:
+    def frame(self, **headers: str) -> Frame:
         """Its SEND frame, with further headers."""
-        return encode("SEND", self.all_headers | headers, self.body)
+        fixed = {"destination": self.destination, "content-length": str(len(self.body))}
+        return Frame("SEND", {**fixed, **self.headers, **headers}, self.body)
 
     def check(self) -> None:
-        """Refuse what ActiveMQ refuses without ending the transaction: its COMMIT would succeed without the message.
+        """Refuse here what the broker would refuse.
 
         Raises:
             BrokerError: the destination is none.
