@@ -92,13 +92,20 @@ def spots(image: int, n_spots: int) -> ImageSpots:
     )
 
 
+LATE = "not written within 25 s after it was due"
+
+
 def found(
-    counts: dict[int, int], at: datetime = T0, failed: tuple[int, ...] = (), ref: CollectionRef = REF
+    counts: dict[int, int],
+    at: datetime = T0,
+    failed: tuple[int, ...] = (),
+    ref: CollectionRef = REF,
+    reason: str = LATE,
 ) -> SpotsFound:
     return SpotsFound(
         collection=ref,
         found=tuple(spots(image, n) for image, n in counts.items()),
-        failed=tuple(ImageFailure(image=image, reason="not written within 25 s after it was due") for image in failed),
+        failed=tuple(ImageFailure(image=image, reason=reason) for image in failed),
         found_at=at,
         analysis_ms=80,
     )
