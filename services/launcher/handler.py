@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from anyio import to_thread
@@ -11,7 +11,8 @@ from opentelemetry import trace
 from services.launcher.backends import Backend, BackendError
 from services.launcher.inflight import InFlight
 from services.launcher.installed import missing_software
-from services.launcher.plan import RefusedRunError, pipeline_of, plan_job
+from services.launcher.pipelines import TABLE
+from services.launcher.plan import RefusedRunError, Table, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.runs import Job, RunStatus
 from services.launcher.settings import Settings
@@ -35,6 +36,7 @@ class Launcher:
     backend: Backend
     flights: InFlight
     publish: Publish
+    table: Table = field(default_factory=lambda: TABLE)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
@@ -45,10 +47,10 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     """
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
     try:
-        job = plan_job(request, launcher.settings, os.environ, telemetry.traceparent())
+        job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
         status = await _submitted(job, launcher)
     except (RefusedRunError, BackendError) as refusal:
-        for message in refused(request, str(refusal)):
+        for message in refused(request, family_of(request, launcher.table), str(refusal)):
             yield message
         return
     yield changed(job, status)
@@ -82,7 +84,7 @@ async def _submit(job: Job, launcher: Launcher) -> RunStatus:
 
 
 async def _check_software(job: Job, launcher: Launcher) -> None:
-    pipeline = pipeline_of(job.request)
+    pipeline = pipeline_of(job.request, launcher.table)
     search_path = job.environment["PATH"]
     missing = await to_thread.run_sync(missing_software, pipeline, search_path, launcher.settings.python)
     if missing:

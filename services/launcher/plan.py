@@ -6,11 +6,12 @@ from typing import get_args
 
 from services.launcher.environment import program_environment
 from services.launcher.parameters import ParameterError, read_parameters
-from services.launcher.pipelines import TABLE, Pipeline, Work
+from services.launcher.pipelines import Pipeline, Work
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
 from shared.messages import PipelineFamily, ProcessCollection, now
 
+Table = Mapping[str, Pipeline]
 FAMILIES: tuple[PipelineFamily, ...] = get_args(PipelineFamily)
 
 
@@ -18,22 +19,22 @@ class RefusedRunError(Exception):
     """A request that no waiting can mend; the text says what to do."""
 
 
-def pipeline_of(request: ProcessCollection) -> Pipeline:
+def pipeline_of(request: ProcessCollection, table: Table) -> Pipeline:
     """The table's row.
 
     Raises:
         RefusedRunError: there is none of that name.
     """
     try:
-        return TABLE[request.pipeline]
+        return table[request.pipeline]
     except KeyError:
-        raise RefusedRunError(f"there is no pipeline {request.pipeline!r}; there are {', '.join(TABLE)}") from None
+        raise RefusedRunError(f"there is no pipeline {request.pipeline!r}; there are {', '.join(table)}") from None
 
 
-def family_of(request: ProcessCollection) -> PipelineFamily:
+def family_of(request: ProcessCollection, table: Table) -> PipelineFamily:
     """Where the result goes, also that of a pipeline which does not exist."""
-    if request.pipeline in TABLE:
-        return TABLE[request.pipeline].family
+    if request.pipeline in table:
+        return table[request.pipeline].family
     return next((family for family in FAMILIES[1:] if family.lower() in request.pipeline.lower()), FAMILIES[0])
 
 
@@ -62,14 +63,18 @@ def _within_roots(visit: Path, roots: tuple[Path, ...]) -> None:
 
 
 def plan_job(
-    request: ProcessCollection, settings: Settings, own_environment: Mapping[str, str], traceparent: str | None
+    request: ProcessCollection,
+    settings: Settings,
+    table: Table,
+    own_environment: Mapping[str, str],
+    traceparent: str | None = None,
 ) -> Job:
     """All that a backend needs to run what was asked for.
 
     Raises:
         RefusedRunError: unknown pipeline, refused parameter, or a directory outside its bounds.
     """
-    pipeline = pipeline_of(request)
+    pipeline = pipeline_of(request, table)
     try:
         parameters = read_parameters(pipeline.parameters, request.parameters)
     except ParameterError as refusal:

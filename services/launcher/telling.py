@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from opentelemetry import trace
 
-from services.launcher.plan import family_of
 from services.launcher.runs import Ending, Job, RunStatus, StepRecord, run_ref
 from shared import telemetry
-from shared.messages import Message, ProcessCollection, ProcessingResult, RunChanged, RunState, now
+from shared.messages import Message, PipelineFamily, ProcessCollection, ProcessingResult, RunChanged, RunState, now
 
 NANOSECONDS = 1_000_000_000
 
@@ -24,11 +23,11 @@ def changed(job: Job, status: RunStatus, detail: str | None = None) -> RunChange
     )
 
 
-def refused(request: ProcessCollection, reason: str) -> Iterator[Message]:
+def refused(request: ProcessCollection, family: PipelineFamily, reason: str) -> Iterator[Message]:
     """The end of a run that cannot begin."""
     run, at = run_ref(request), now()
     yield RunChanged(run=run, state=RunState.FAILED, detail=reason, at=at)
-    yield ProcessingResult(run=run, family=family_of(request), state=RunState.FAILED, reason=reason, ended_at=at)
+    yield ProcessingResult(run=run, family=family, state=RunState.FAILED, reason=reason, ended_at=at)
 
 
 def vanished(job: Job) -> RunStatus:

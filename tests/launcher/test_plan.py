@@ -1,0 +1,98 @@
+"""From a request to a job: directories within bounds, a clean environment, limits from the settings."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from services.launcher.environment import program_environment
+from services.launcher.installed import missing_software
+from services.launcher.pipelines import TABLE
+from services.launcher.plan import RefusedRunError, family_of, plan_job
+from services.launcher.runs import Job
+from tests.launcher.builders import PYTHON, job, pipeline, request, settings
+
+
+def test_a_run_works_below_the_visits_processed_folder(tmp_path):
+    run_id = request(tmp_path).run_id
+    assert job(tmp_path).directory == tmp_path / "processed/lysozyme/xtal1_1/stand-in" / run_id
+
+
+def test_a_processing_root_keeps_visits_apart(tmp_path):
+    planned = job(tmp_path, processing_root=tmp_path / "scratch")
+    assert planned.directory.is_relative_to(tmp_path / "scratch/i03/cm12345-1/lysozyme/xtal1_1")
+
+
+def test_a_folder_that_leads_out_of_the_visit_is_refused(tmp_path):
+    stray = request(tmp_path, "dials", folder="../../../etc")
+    with pytest.raises(RefusedRunError, match="leads out of"):
+        plan_job(stray, settings(tmp_path), TABLE, {})
+
+
+def test_a_symbolic_link_does_not_lead_out_of_the_data_roots(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/visit").symlink_to("/tmp")
+    with pytest.raises(RefusedRunError, match="data_roots"):
+        plan_job(
+            request(tmp_path / "data/visit", "dials"), settings(tmp_path, data_roots=[tmp_path / "data"]), TABLE, {}
+        )
+
+
+def test_a_visit_below_a_data_root_is_accepted(tmp_path):
+    roomy = settings(tmp_path, data_roots=[tmp_path])
+    assert plan_job(request(tmp_path / "cm12345-1", "dials"), roomy, TABLE, {}).family == "dials"
+
+
+def test_an_unknown_pipeline_is_refused_with_the_names_of_those_there_are(tmp_path):
+    with pytest.raises(RefusedRunError, match="there are dials, xia2-dials"):
+        plan_job(request(tmp_path, "xia3"), settings(tmp_path), TABLE, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [("dials", "dials"), ("xia2-dials", "xia2"), ("xia2-3dii", "xia2"), ("autoproc", "autoPROC"), ("?", "dials")],
+)
+def test_a_result_goes_to_its_familys_queue_even_if_the_pipeline_does_not_exist(tmp_path, name, family):
+    assert family_of(request(tmp_path, name), TABLE) == family
+
+
+def test_the_operators_time_limit_wins(tmp_path):
+    assert job(tmp_path, time_limit_s={"stand-in": 7}).time_limit_s == 7
+
+
+def test_a_job_survives_being_written_and_read(tmp_path):
+    planned = job(tmp_path)
+    assert Job.model_validate_json(planned.model_dump_json()) == planned
+
+
+def test_programs_see_no_password_and_nothing_of_the_virtual_environment(tmp_path):
+    own = {
+        "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/bin",
+        "VIRTUAL_ENV": sys.prefix,
+        "PYTHONPATH": "/somewhere",
+        "MXMESH_BROKER__PASSWORD": "secret",
+        "HOME": "/home/i03",
+        "LC_ALL": "C.UTF-8",
+    }
+    seen = program_environment(own, tmp_path, {"CCP4": "/opt/ccp4"})
+    assert seen == {
+        "PATH": "/usr/bin",
+        "HOME": "/home/i03",
+        "LC_ALL": "C.UTF-8",
+        "HDF5_PLUGIN_PATH": str(tmp_path),
+        "HDF5_USE_FILE_LOCKING": "FALSE",
+        "CCP4": "/opt/ccp4",
+    }
+
+
+def test_the_bitshuffle_filter_is_found_where_the_package_keeps_it(tmp_path):
+    assert list(settings(tmp_path).hdf5_plugins.glob("*bshuf*"))
+
+
+def test_missing_programs_and_modules_are_named():
+    row = pipeline(programs=("sh", "no-such-program"), modules=("json", "no_such_module"))
+    assert missing_software(row, "/usr/bin:/bin", PYTHON) == ("no-such-program", "python module no_such_module")
+
+
+def test_a_missing_interpreter_is_named():
+    assert missing_software(pipeline(), "/bin", Path("/no/python3")) == ("/no/python3",)
