@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from services.spotfinder.analysis import ImageReport, analyse_available, count_images
-from services.spotfinder.images import ImageUnreadableError
 
 from cli.beamline import progress
 from cli.console import JsonOption, err, explained, out, print_json
+from services.spotfinder.analysis import ImageReport, analyse_available, count_images
+from services.spotfinder.images import ImageNotReady, ImageUnreadable
 
 COLUMNS = ("image", "n_spots_total", "n_spots_no_ice", "n_spots_4A", "total_intensity", "estimated_d_min")
 HEADINGS = ("image", "spots", "no ice", "d > 4 Å", "intensity [counts]", "d_min [Å]")
@@ -34,7 +34,7 @@ def find_spots(
 
         mxmesh find-spots thau_3_2_master.h5 --workers 8 --json | jq .n_spots_total
     """
-    with explained(ImageUnreadableError, OSError, ValueError):
+    with explained(ImageNotReady, ImageUnreadable):
         n_images = count_images(str(file))
     table = Table(*HEADINGS)
     n_failed = 0

@@ -4,6 +4,7 @@ from os import cpu_count
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from services.spotfinder.finder import Parameters
 from shared.settings import ServiceSettings
 
 
@@ -19,3 +20,10 @@ class Settings(ServiceSettings):
     nsigma_s: PositiveFloat = Field(default=3.0, description="strong-pixel threshold [sigma]")
     d_max_A: PositiveFloat = Field(default=40.0, description="spots at lower resolution do not count [Å]")
     ice_ring_width: PositiveFloat = Field(default=0.004, description="full width of an ice ring in 1/d² [1/Å²]")
+
+    @property
+    def parameters(self) -> Parameters:
+        """What a spot is, for the finder."""
+        return Parameters(
+            nsigma_b=self.nsigma_b, nsigma_s=self.nsigma_s, d_max=self.d_max_A, ice_ring_width=self.ice_ring_width
+        )

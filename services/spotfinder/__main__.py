@@ -1,0 +1,27 @@
+"""`python -m services.spotfinder`: wiring, and nothing else."""
+
+from functools import partial
+
+import anyio
+
+from services.spotfinder.handler import find_spots
+from services.spotfinder.settings import Settings
+from services.spotfinder.workers import Workers
+from shared.messages import FindSpots
+from shared.service import Inbox, body_as, join, work
+
+
+async def main() -> None:
+    """Be ready only when the kernels are compiled."""
+    settings = Settings.load()
+    workers = Workers(settings.workers, settings.parameters)
+    async with join("spotfinder", settings) as member:
+        await workers.start()
+        handler = partial(find_spots, analyse=workers.analyse, poll_s=settings.poll_s)
+        source = settings.topology.source(FindSpots, "spotfinder")
+        await member.listen(Inbox(source, body_as(FindSpots), handler, prefetch=settings.prefetch))
+        await work(member)
+
+
+if __name__ == "__main__":
+    anyio.run(main)
