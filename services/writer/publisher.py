@@ -1,0 +1,114 @@
+"""The only one who says where a crystal is: when a grid is whole, when its deadline passes, when late images come."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import anyio
+
+from services.writer.centring import centre_grid
+from services.writer.grids import Counts, GridProgress, Grids
+from shared import telemetry
+from shared.bus import Bus
+from shared.messages import Collection, GridResult, now
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Bell:
+    """Rung whenever a grid may have become whole."""
+
+    _rung: anyio.Event = field(default_factory=anyio.Event)
+
+    def ring(self) -> None:
+        """Wake whoever waits, or will wait."""
+        self._rung.set()
+
+    async def wait(self, longest_s: float) -> None:
+        """Until it rings, or so long [s]."""
+        with anyio.move_on_after(longest_s):
+            await self._rung.wait()
+        self._rung = anyio.Event()
+
+
+@dataclass
+class Publisher:
+    """Centres the grids that are due and publishes their results, those of an earlier life included.
+
+    Attributes:
+        amend_interval_s: least time between two results of one grid while late images come in [s].
+        catch_up_s: a deadline counts once the writer has heard the broker for so long without a break [s]: what was
+            said in the meantime still waits in the queues.
+        shadow: whether the mesh only listens beside the existing scripts.
+    """
+
+    bus: Bus
+    grids: Grids
+    bell: Bell
+    amend_interval_s: float = 1.0
+    catch_up_s: float = 0.0
+    shadow: bool = False
+    clock: Callable[[], datetime] = now
+
+    def __post_init__(self) -> None:
+        self._deaf_at = self.clock()
+
+    async def run(self, longest_pause_s: float) -> None:
+        """Look whenever the bell rings, and at least so often [s], since deadlines ring no bell."""
+        while True:
+            await self.look()
+            await self.bell.wait(longest_pause_s)
+
+    async def look(self) -> None:
+        """Write down every result that is due, then say whatever stands unsaid."""
+        if not self.bus.connected:
+            self._deaf_at = self.clock()
+        for progress in await self.grids.open():
+            if self._is_due(progress):
+                await self._centre(progress)
+        for unsaid in await self.grids.unpublished():
+            with telemetry.continuing(unsaid.traceparent):
+                await self.bus.publish(unsaid.result)
+            await self.grids.mark_published(unsaid.result)
+
+    def _is_due(self, progress: GridProgress) -> bool:
+        if progress.centred_at:
+            return self.clock() >= progress.centred_at + timedelta(seconds=self.amend_interval_s)
+        heard_all_at = self._deaf_at + timedelta(seconds=self.catch_up_s)
+        return progress.whole or self.clock() >= max(progress.deadline, heard_all_at)
+
+    async def _centre(self, progress: GridProgress) -> None:
+        ref = progress.collection
+        attributes: dict[str, str | int] = {
+            telemetry.BEAMLINE: ref.beamline,
+            telemetry.VISIT: ref.visit,
+            telemetry.COLLECTION: ref.id,
+            telemetry.IMAGES: progress.n_images,
+        }
+        with (
+            telemetry.continuing(progress.traceparent),
+            telemetry.tracer.start_as_current_span("centre grid", attributes=attributes),
+        ):
+            if result := await self.grids.report(ref, self._result):
+                log.info(f"grid {ref}: {result.status}, {len(result.crystals)} crystals")
+
+    def _result(self, collection: Collection, counts: Counts, progress: GridProgress) -> GridResult:
+        if not (grid := collection.grid):
+            raise ValueError(f"{progress.collection} is no grid scan")
+        crystals = centre_grid(counts, grid.steps_x, grid.steps_y, snaked=grid.snaked, orientation=grid.orientation)
+        first = "whole" if progress.whole else "partial"
+        return GridResult(
+            collection=progress.collection,
+            version=progress.version + 1,
+            status="amended" if progress.version else first,
+            outcome="found" if crystals else "no crystal",
+            crystals=tuple(crystals),
+            grid=grid,
+            n_images=progress.n_images,
+            n_found=progress.n_found,
+            n_failed=progress.n_failed,
+            centred_at=self.clock(),
+            shadow=self.shadow,
+        )

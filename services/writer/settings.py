@@ -1,0 +1,28 @@
+"""What an operator may set of the writer."""
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings of the writer."""
+
+    database_url: str = Field(
+        default="sqlite+aiosqlite:///var/writer.sqlite",
+        description="SQLAlchemy URL of the record; an SQLite file's folder is made, its tables are made or upgraded",
+    )
+    database_patience_s: PositiveFloat = Field(
+        default=300, description="a database that is away is waited for so long [s]"
+    )
+    deadline_s: NonNegativeFloat = Field(
+        default=30, description="a grid is centred with what there is so long after its last image was due [s]"
+    )
+    amend_interval_s: NonNegativeFloat = Field(
+        default=1, description="least time between two results of one grid while late images come in [s]"
+    )
+    catch_up_s: NonNegativeFloat = Field(
+        default=5, description="no deadline passes so soon after a start or a reconnect, since the queues are full [s]"
+    )
+    look_interval_s: PositiveFloat = Field(default=0.25, description="deadlines are looked at so often [s]")
+    prefetch: PositiveInt = Field(default=32, description="messages in hand at a time, per queue")

@@ -1,0 +1,89 @@
+"""A writer over a real SQLite file and the in-memory broker."""
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import settings
+from sqlalchemy import Table, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.writer.grids import Grids
+from services.writer.migrations import upgrade
+from services.writer.publisher import Bell, Publisher
+from services.writer.record import Record
+from services.writer.transactions import Transactions
+from shared.database import open_database
+from shared.memory import MemoryBus
+from shared.messages import GridResult
+from tests.results import DEADLINE_S, START
+
+settings.register_profile("writer", deadline=None)
+settings.load_profile("writer")
+
+
+@dataclass
+class Clock:
+    """Time that passes when a test says so."""
+
+    at: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Writer:
+    """A writer without its loop: what it records, what it says."""
+
+    engine: AsyncEngine
+    bus: MemoryBus = field(default_factory=lambda: MemoryBus("writer"))
+    clock: Clock = field(default_factory=Clock)
+    bell: Bell = field(default_factory=Bell)
+
+    def __post_init__(self) -> None:
+        self.transactions = Transactions(self.engine, patience_s=5)
+        self.record = Record(self.transactions, DEADLINE_S)
+        self.grids = Grids(self.transactions)
+        self.publisher = Publisher(self.bus, self.grids, self.bell, amend_interval_s=1, clock=self.clock)
+
+    @property
+    def said(self) -> list[GridResult]:
+        return [message for message in self.bus.broker.sent if isinstance(message, GridResult)]
+
+    async def rows(self, table: Table) -> list[dict[str, Any]]:
+        async with self.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+
+@pytest.fixture(scope="session")
+def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as the writer makes it at its first start."""
+    file = tmp_path_factory.mktemp("record") / "writer.sqlite"
+
+    async def make() -> None:
+        async with open_database(f"sqlite+aiosqlite:///{file}") as engine:
+            await upgrade(Transactions(engine, patience_s=5))
+
+    anyio.run(make)
+    return file
+
+
+@pytest.fixture
+async def engine(empty_record: Path, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    file = shutil.copy(empty_record, tmp_path / "writer.sqlite")
+    async with open_database(f"sqlite+aiosqlite:///{file}") as engine:
+        yield engine
+
+
+@pytest.fixture
+def writer(engine: AsyncEngine) -> Writer:
+    return Writer(engine)

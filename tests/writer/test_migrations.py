@@ -1,0 +1,81 @@
+"""The revisions lead exactly to the schema that the code uses."""
+
+import re
+from io import StringIO
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from services.writer.migrations import VERSION_TABLE, configuration, upgrade
+from services.writer.schema import metadata
+from services.writer.transactions import Transactions
+from shared.database import open_database
+
+DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect(), "mysql": mysql.dialect()}
+
+
+def clauses(statement):
+    """A statement without regard to the order of its table constraints."""
+    return frozenset(line.strip(" \t,;)") for line in statement.strip().splitlines()) - {""}
+
+
+def wanted(dialect):
+    for table in metadata.sorted_tables:
+        yield CreateTable(table).compile(dialect=dialect)
+        yield from (CreateIndex(index).compile(dialect=dialect) for index in table.indexes)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_the_revisions_make_exactly_the_tables_of_the_schema(name):
+    config, script = configuration(), StringIO()
+    config.attributes["dialect"] = name
+    config.output_buffer = script
+    command.upgrade(config, "head", sql=True)
+
+    statements = re.findall(r"^CREATE .*?;$", script.getvalue(), re.DOTALL | re.MULTILINE)
+    made = {clauses(statement) for statement in statements if VERSION_TABLE not in statement}
+    assert made == {clauses(str(statement)) for statement in wanted(DIALECTS[name])}
+
+
+async def test_alembic_finds_no_difference_after_the_upgrade(engine):
+    def compare(connection):
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return compare_metadata(context, metadata)
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(compare) == []
+
+
+async def test_a_second_upgrade_changes_nothing(engine):
+    await upgrade(Transactions(engine, patience_s=1))
+    async with engine.connect() as connection:
+        assert (await connection.scalars(text("SELECT version_num FROM writer_version"))).all() == ["0001"]
+
+
+async def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
+    """Else the next start would stumble over half of the tables."""
+    async with open_database(f"sqlite+aiosqlite:///{tmp_path}/writer.sqlite") as engine:
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE shells (in_the_way INTEGER)"))
+        with pytest.raises(Exception, match="shells already exists"):
+            await upgrade(Transactions(engine, patience_s=1))
+        async with engine.connect() as connection:
+            tables = (await connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).all()
+        assert tables == ["shells"]
+
+
+async def test_the_way_back_leaves_no_table(engine):
+    def downgrade(connection):
+        config = configuration()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+
+    async with engine.begin() as connection:
+        await connection.run_sync(downgrade)
+        tables = (await connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).all()
+    assert tables == [VERSION_TABLE]
