@@ -27,7 +27,8 @@ class NoActiveMQError(Exception):
 class Source(Protocol):
     """One way to run an ActiveMQ."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def command(self, directory: Path) -> list[str]:
         """The argument vector that runs a broker in the foreground; ``directory`` holds its ``conf/activemq.xml``."""
@@ -76,8 +77,12 @@ class Docker:
     name: str = "Docker image"
     home: Path = Path("/opt/apache-activemq")
 
+    def inside(self, directory: Path) -> list[str]:
+        """The command within the container."""
+        return Java("", self.home, ("-jar", f"{self.home}/bin/activemq.jar")).command(directory)
+
     def command(self, directory: Path) -> list[str]:
-        inside = Java("", self.home, ("-jar", f"{self.home}/bin/activemq.jar")).command(directory)
+        inside = self.inside(directory)
         owner = f"{os.getuid()}:{os.getgid()}"
         shared = ("--network", "host", "--user", owner, "--volume", f"{directory}:{directory}")
         name = ("--name", _container(directory))

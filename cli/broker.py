@@ -81,7 +81,7 @@ class LocalBroker:
         self._configure()
         self._launch(self.source.command(self.files.directory))
         try:
-            self._wait_until_it_answers()
+            self._wait_until_itanswers()
         except BaseException:
             self.kill()
             raise
@@ -141,9 +141,9 @@ class LocalBroker:
         if pid is not None:
             raise LocalBrokerError(f"a broker already works in {self.directory}: process {pid}; stop it first")
 
-    def _wait_until_it_answers(self) -> None:
+    def _wait_until_itanswers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not _answers(self.port, self.user, self.password):
+        while not answers(self.port, self.user, self.password):
             if self.pid is None:
                 raise LocalBrokerError(f"the broker ended at its start; its log ends with\n{self.files.end_of_log()}")
             if time.monotonic() > deadline:
@@ -173,7 +173,7 @@ def _running_in(directory: Path) -> int | None:
     return pid if f"xbean:file:{directory}/conf/activemq.xml" in arguments else None
 
 
-def _answers(port: int, user: str, password: str) -> bool:
+def answers(port: int, user: str, password: str) -> bool:
     """Whether a broker lets us in."""
     login = {"accept-version": "1.2", "host": "mxmesh", "login": user, "passcode": password}
     try:

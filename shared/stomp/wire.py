@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 END_OF_HEADERS = b"\n\n"
+MAX_HEAD_BYTES = 2**20
 _SPECIAL = re.compile(r"[\\\n\r:\0]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", ":": r"\c"})
 _ESCAPED = re.compile(r"\\([\\nrc])")
@@ -96,6 +97,8 @@ class Parser:
             start += 1
         found = _end_of_head(buffer, start)
         if found is None:
+            if len(buffer) - start > MAX_HEAD_BYTES:
+                raise WireError(f"a frame's headers exceed {MAX_HEAD_BYTES} bytes")
             return start
         end, body = found
         self._head = _parse_head(buffer[start:end])
@@ -134,6 +137,8 @@ def _parse_head(head: bytearray) -> tuple[str, dict[str, str]]:
         headers = dict([line.split(":", 1) for line in lines[:0:-1]])
     except ValueError as fault:
         raise WireError(f"not STOMP: {bytes(head[:80])!r}") from fault
+    if not command.isalpha():
+        raise WireError(f"not STOMP: {text[:80]!r}")
     if "\\" in text:
         headers = {_meant(key): _meant(value) if "\\" in value else value for key, value in headers.items()}
     return command, headers
