@@ -3,10 +3,10 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
+import anyio
 import pytest
 
 from services.launcher.backends.local import LocalBackend
@@ -163,7 +163,7 @@ async def test_a_second_submission_finds_the_first(backend, tmp_path):
     planned = job(tmp_path, step("count", "echo run >> count.txt; sleep 0.2; echo 1 > done.txt"))
     await backend.submit(planned)
     await backend.submit(planned)
-    subprocess.run([sys.executable, wrapper.__file__, planned.directory], check=True)
+    await anyio.run_process([sys.executable, wrapper.__file__, str(planned.directory)])
     await end_of(backend, planned)
     await backend.submit(planned)
     assert (planned.directory / "count.txt").read_text() == "run\n"
@@ -214,8 +214,8 @@ async def test_a_run_survives_its_launcher_and_is_adopted(backend, tmp_path):
     planned = job(tmp_path, FIRST, step("wait", "while [ ! -e go ]; do sleep 0.05; done; echo 1 > done.txt"))
     (tmp_path / "planned.json").write_text(planned.model_dump_json())
     arguments = [sys.executable, "-c", LAUNCHER, str(tmp_path / "planned.json"), str(tmp_path / "state")]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, start_new_session=True) as launcher:
-        assert launcher.stdout.readline() == b"submitted\n"
+    async with await anyio.open_process(arguments, start_new_session=True) as launcher:
+        assert await launcher.stdout.receive() == b"submitted\n"
         os.killpg(launcher.pid, signal.SIGKILL)
     (adopted,) = await backend.adopt()
     assert adopted == planned

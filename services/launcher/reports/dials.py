@@ -1,6 +1,7 @@
 """What the ``dials`` pipeline leaves: models, logs, and the merging statistics of its payload script."""
 
 import math
+import re
 from collections.abc import Sequence
 from operator import mul
 from pathlib import Path
@@ -71,7 +72,7 @@ def _n_indexed(log: str) -> int | None:
     """Sum over the imagesets of the last table; its rows are: imageset, indexed, not indexed, per cent."""
     table = log.rpartition("# indexed")[2]
     rows = [line.split("|") for line in table.splitlines() if line.rstrip().endswith("%      |")]
-    counts = [int(row[2]) for row in rows if row[2].strip().isdecimal()]
+    counts = [int(row[2]) for row in rows if re.fullmatch(r" *\d{1,12} *", row[2], re.ASCII)]
     return sum(counts) if counts else None
 
 

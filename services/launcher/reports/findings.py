@@ -1,5 +1,6 @@
 """The common shape of all reports, and lenient readers for what programs leave behind."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from shared.messages import Reduction, ResultFile, Shell, UnitCell
@@ -33,11 +33,19 @@ class Findings:
 
 
 def load_json(path: Path) -> Any:  # noqa: ANN401 - whatever a program left there
-    """The content of a JSON file; None if it is not there or not whole."""
+    """The content of a JSON file; None if it is not there or not whole.
+
+    Numbers that are not finite, which python's json writes and the standard forbids, are None as well.
+    """
     try:
-        return orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
+        return json.loads(path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite)
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def load_object(path: Path) -> dict[str, Any]:

@@ -63,6 +63,8 @@ SUMMARY = {
     "anomalous_completeness_percent": "Anomalous completeness",
     "anomalous_multiplicity": "Anomalous multiplicity",
 }
+THINKABLE = 1e6
+"""Greater than any 1/d² [1/Å²]."""
 POSITIONS = (("overall", 0), ("inner", 1), ("outer", 2))
 
 
@@ -144,7 +146,7 @@ def _binned_shell(name: str, source: object) -> Shell | None:
         return None
     values = {ours: _scaled(source.get(theirs), factor) for ours, (theirs, factor) in STATISTICS.items()}
     edges = [edge for key in ("d_star_sq_min", "d_star_sq_max") if isinstance(edge := source.get(key), float | int)]
-    if len(edges) != 2 or min(edges) <= 0:  # noqa: PLR2004 - a shell has two edges
+    if len(edges) != 2 or not 0 < min(edges) <= max(edges) < THINKABLE:  # noqa: PLR2004 - a shell has two edges
         return None
     limits = {"d_max_A": 1 / math.sqrt(min(edges)), "d_min_A": 1 / math.sqrt(max(edges))}
     return read_shell({**values, **limits, "shell": name})
