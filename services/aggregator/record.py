@@ -106,6 +106,7 @@ class CollectionRecord:
         ref: which one.
         first_at, last_at: the earliest and latest moment that a message about it names.
         images: results by 0-based image.
+        n_found: how many of them are analysed, not failed.
         first_result_at, last_result_at: when the first and the last block of images was done.
         trace: (0 if the trace of the announcement else 1, trace id).
     """
@@ -116,6 +117,7 @@ class CollectionRecord:
     accepted: CollectionAccepted | None = None
     ended: CollectionEnded | None = None
     images: Mapping[int, ImageResult] = field(default_factory=dict)
+    n_found: int = 0
     first_result_at: datetime | None = None
     last_result_at: datetime | None = None
     grid_result: GridResult | None = None
@@ -145,11 +147,6 @@ class CollectionRecord:
         return self.grid_result.n_images if self.grid_result else None
 
     @property
-    def n_found(self) -> int:
-        """Images analysed."""
-        return sum(image.found for image in self.images.values())
-
-    @property
     def n_failed(self) -> int:
         """Images that could not be analysed."""
         return len(self.images) - self.n_found
@@ -157,6 +154,8 @@ class CollectionRecord:
     @property
     def failures(self) -> Counter[str]:
         """Number of failed images by reason."""
+        if not self.n_failed:
+            return Counter()
         return Counter(image.failure for image in self.images.values() if image.failure is not None)
 
     @property
@@ -220,6 +219,7 @@ class CollectionRecord:
         return replace(
             self,
             images=images,
+            n_found=sum(image.found for image in images.values()),
             first_result_at=min(event.found_at, self.first_result_at or event.found_at),
             last_result_at=max(event.found_at, self.last_result_at or event.found_at),
         )

@@ -70,8 +70,8 @@ async def test_the_page_of_a_grid_shows_map_crystal_latencies_and_trace():
     assert "1.50, 1.00" in text  # boxes
     assert "30.0, 10.0" in text  # micrometres: boxes of 20 x 10
     assert "boxes of 20 \N{MULTIPLICATION SIGN} 10\N{NO-BREAK SPACE}µm" in text
-    assert "first result 2.0 s after the announcement" in text
-    assert "centre 8.0 s after the last image result" in text
+    assert "<dt>first image result</dt><dd>2.0 s" in text
+    assert "<dt>centre</dt><dd>8.0 s" in text
     assert TRACE in text
     assert "not written within 25 s after it was due" in text
     assert "1 failed" in text
@@ -192,8 +192,8 @@ async def test_what_is_unknown_is_not_found(path):
 async def test_only_the_newest_collections_are_listed_unless_all_are_asked_for():
     events = [heard(accepted(at=s(n), dcid=100 + n)) for n in range(30)]
 
-    assert (await get("/", events)).text.count('<td><a href="/collections/') == 25
-    assert (await get("/?collections=all", events)).text.count('<td><a href="/collections/') == 30
+    assert (await get("/", events)).text.count('<td data-label="collection"><a') == 25
+    assert (await get("/?collections=all", events)).text.count('<td data-label="collection"><a') == 30
 
 
 async def test_the_broker_away_is_broken_and_not_ready():

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from services.aggregator.health import Verdict
 from services.aggregator.pulses import Condition, span
 from services.aggregator.record import Phase
 from shared.messages import RunState, UnitCell
@@ -56,9 +57,9 @@ def command(arguments: Sequence[str]) -> str:
 
 
 TONES: dict[str, set[str]] = {
-    "good": {Phase.CENTRED, Phase.PROCESSED, RunState.SUCCEEDED, Condition.ALIVE},
+    "good": {Phase.CENTRED, Phase.PROCESSED, RunState.SUCCEEDED, Condition.ALIVE, Verdict.ALL_RIGHT},
     "busy": {Phase.FINDING, Phase.CENTRING, Phase.PROCESSING, RunState.RUNNING},
-    "warn": {Phase.NO_CRYSTAL, Phase.ABORTED, RunState.CANCELLED, "waits"},
+    "warn": {Phase.NO_CRYSTAL, Phase.ABORTED, RunState.CANCELLED, Verdict.LOOK_HERE, "waits"},
     "bad": {
         Phase.FAILED,
         RunState.FAILED,
@@ -66,6 +67,7 @@ TONES: dict[str, set[str]] = {
         RunState.LOST,
         Condition.SILENT,
         Condition.NEVER_HEARD,
+        Verdict.BROKEN,
     },
 }
 

@@ -11,7 +11,7 @@ from services.aggregator.state import DeadLetter, Rejection, State
 from shared.messages import Collection, Crystal, GridResult, MessageDeadLettered, ProcessingResult, RunRef, Step
 from shared.topology import Topology
 
-N_ACTIVE_RUNS = 6  # runs shown on the front page
+N_ACTIVE_RUNS = 4  # runs shown on the front page
 
 
 @dataclass(frozen=True, slots=True)

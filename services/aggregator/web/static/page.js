@@ -18,7 +18,7 @@ function localise(root) {
   const today = new Date().toDateString();
   for (const time of root.querySelectorAll("time:not(.age)")) {
     const moment = new Date(time.dateTime);
-    const date = moment.toDateString() === today ? "" : `${moment.toLocaleDateString(undefined, { day: "2-digit", month: "short" })} `;
+    const date = moment.toDateString() === today ? "" : `${moment.toLocaleDateString("en-GB", { day: "2-digit", month: "short" })} `;
     time.textContent = date + moment.toLocaleTimeString("en-GB");
   }
 }
