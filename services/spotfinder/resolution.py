@@ -12,7 +12,7 @@ from services.spotfinder.attenuation import Material, attenuation
 
 Floats = NDArray[np.float64]
 
-NO_SATURATION: Final = 2**31 - 2
+NO_SATURATION: Final = 2**31 - 1
 ICE_A_ANGSTROM: Final = 4.498
 ICE_C_ANGSTROM: Final = 7.338
 
@@ -38,6 +38,17 @@ class Detector:
     sensor_material: Material | None
     sensor_thickness_mm: float
     saturation: int = NO_SATURATION
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            ValueError: if a size is not positive, or nothing is known of the sensor at this wavelength.
+        """
+        if min(*self.pixel_size_mm, self.distance_mm, self.wavelength_angstrom) <= 0:
+            raise ValueError(f"pixel size, distance and wavelength must be positive: {self}")
+        if self.sensor_material:
+            attenuation(self.sensor_material, self.wavelength_angstrom)
 
     def d_spacings(self, x: Floats, y: Floats) -> Floats:
         """Resolution [Å] at positions on the detector, fast and slow [px]; infinite in the direct beam."""

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 
-from services.spotfinder import finder
 from services.spotfinder.finder import Parameters, SpotFinder, lowest_bright
 from services.spotfinder.kernels import WINDOW_SIZE
 
@@ -72,14 +71,6 @@ def test_saturated_pixels_are_invalid_in_their_image_only(background):
     assert (valid & (bright >= 40)).any()
     assert np.array_equal(finder_40.find_spots(bright), SpotFinder(valid & (bright < 40)).find_spots(bright))
     assert np.array_equal(finder_40.find_spots(dim), SpotFinder(valid & (dim < 40)).find_spots(dim))
-
-
-def test_the_two_thresholds_find_the_same(monkeypatch):
-    image, valid = crystal_image(np.random.default_rng(3), 0.5)
-    dense = SpotFinder(valid).find_spots(image)
-    monkeypatch.setattr(finder, "SPARSE_FRACTION", 1.0)
-    assert len(dense.x) > 10
-    assert np.array_equal(SpotFinder(valid).find_spots(image), dense)
 
 
 def blank_with(*pixels):

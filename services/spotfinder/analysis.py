@@ -1,0 +1,116 @@
+"""What a worker process is asked for: figures of the images that are there, state kept from call to call."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+
+from services.spotfinder.finder import DEFAULTS, Parameters
+from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
+from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
+from services.spotfinder.resolution import Detector
+
+COLLECTIONS: Final = 2  # kept at a time; one of 16 M pixel images takes up to 0.2 GiB
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """What became of one image.
+
+    Attributes:
+        image: index within the collection, from 0.
+        analysis: its figures; None if it could not be read.
+        failure: why it could not be read; empty if it could.
+        seconds: time spent on it [s].
+    """
+
+    image: int
+    analysis: ImageAnalysis | None = None
+    failure: str = ""
+    seconds: float = 0.0
+
+    def figures(self) -> dict[str, Any]:
+        """The analysis by field name; empty if there is none."""
+        return self.analysis._asdict() if self.analysis else {}
+
+
+class Analyst:
+    """Analyses images of the collections it was asked about last; serves one thread."""
+
+    def __init__(self) -> None:
+        self._files = OpenFiles(limit=8)
+        self._collections: OrderedDict[str, tuple[ImageSource, ImageAnalyser]] = OrderedDict()
+
+    def report(self, master_file: str, image: int, parameters: Parameters) -> ImageReport:
+        """Analyse one image.
+
+        Raises:
+            ImageNotReady: if it is not there yet.
+        """
+        start = perf_counter()
+        try:
+            source, analyser = self._collection(master_file)
+            analysis = analyser.analyse(source.read(image), parameters)
+        except ImageUnreadable as fault:
+            return ImageReport(image=image, failure=str(fault), seconds=perf_counter() - start)
+        return ImageReport(image=image, analysis=analysis, seconds=perf_counter() - start)
+
+    def count(self, master_file: str) -> int:
+        """Number of images, as far as it is known now.
+
+        Raises:
+            ImageNotReady, ImageUnreadable: if nothing is known yet, or never will be.
+        """
+        return self._collection(master_file)[0].count()
+
+    def _collection(self, master_file: str) -> tuple[ImageSource, ImageAnalyser]:
+        source, analyser = self._collections.pop(master_file, (None, None))
+        if source is None or analyser is None or not source.is_current():
+            source = open_images(Path(master_file), self._files)
+            analyser = ImageAnalyser(source.mask, source.detector)
+        self._collections[master_file] = source, analyser
+        if len(self._collections) > COLLECTIONS:
+            self._collections.popitem(last=False)
+        return source, analyser
+
+
+_analyst = Analyst()
+
+
+def analyse_available(master_file: str, images: Sequence[int], parameters: Parameters = DEFAULTS) -> list[ImageReport]:
+    """Report on the images in order, up to the first that is not there yet.
+
+    Args:
+        master_file: NXmx master, or a miniCBF file.
+        images: indices within the collection, from 0.
+        parameters: what a spot is and which spots count.
+    """
+    reports: list[ImageReport] = []
+    for image in images:
+        try:
+            reports.append(_analyst.report(master_file, image, parameters))
+        except ImageNotReady:
+            break
+    return reports
+
+
+def count_images(master_file: str) -> int:
+    """Number of images of a collection, as far as it is known now.
+
+    Raises:
+        ImageNotReady, ImageUnreadable: if nothing is known yet, or never will be.
+    """
+    return _analyst.count(master_file)
+
+
+def warm_up() -> None:
+    """Compile the kernels for 16 and 32 bit images, or load them compiled, so that no image has to wait for that."""
+    detector = Detector((0.1, 0.1), 100.0, (0.0, 0.0), 1.0, "Si", 0.45)
+    analyser = ImageAnalyser(np.ones((64, 64), np.bool_), detector)
+    for counts in (0, 100):  # dark and bright images have kernels of their own
+        analyser.analyse(np.full((64, 64), counts, np.uint16))
+        analyser.analyse(np.full((64, 64), counts, np.uint32))

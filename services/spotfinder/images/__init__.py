@@ -1,0 +1,57 @@
+"""Reading single images of a collection, also while it is being written (the only part that knows HDF5 and CBF)."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.spotfinder.images.files import OpenFiles
+from services.spotfinder.images.minicbf import CbfImage
+from services.spotfinder.images.nexus import NexusImages
+from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable
+from services.spotfinder.kernels import Image
+from services.spotfinder.resolution import Detector
+
+__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images"]
+
+
+class ImageSource(Protocol):
+    """The images of one collection. Nothing here waits.
+
+    Attributes:
+        detector: that took them.
+        mask: ``[slow, fast]``, True for a valid pixel.
+    """
+
+    detector: Detector
+    mask: NDArray[np.bool_]
+
+    def read(self, image: int) -> Image | NDArray[np.int32]:
+        """The image of this index (from 0), ``[slow, fast]`` [counts]; valid until the next one is read.
+
+        Raises:
+            ImageNotReady: if it is not there yet.
+            ImageUnreadable: if it will never be.
+        """
+
+    def count(self) -> int:
+        """Number of images, as far as it is known now.
+
+        Raises:
+            ImageNotReady, ImageUnreadable: if nothing is known yet, or never will be.
+        """
+
+    def is_current(self) -> bool:
+        """Whether the file that describes the collection is still the one that was read."""
+
+
+def open_images(path: Path, files: OpenFiles) -> ImageSource:
+    """The images that an NXmx master or a miniCBF file describes.
+
+    Raises:
+        ImageNotReady, ImageUnreadable: if the description cannot be read.
+    """
+    if path.name.endswith((".cbf", ".cbf.gz")):
+        return CbfImage(path)
+    return NexusImages(path, files)

@@ -1,0 +1,110 @@
+"""Small collections in HDF5 files, as detectors write them."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+SHAPE = (30, 44)
+BITSHUFFLE_LZ4 = dict(hdf5plugin.Bitshuffle(cname="lz4"))
+
+
+@dataclass
+class Master:
+    """What a master file says; change a field to make it say something else, None to leave it out."""
+
+    fields: dict = field(
+        default_factory=lambda: {
+            "detector/x_pixel_size": (75e-6, "m"),
+            "detector/y_pixel_size": (75e-6, "m"),
+            "detector/distance": (0.2, "m"),
+            "detector/beam_center_x": (22.0, "pixel"),
+            "detector/beam_center_y": (15.0, "pixel"),
+            "detector/sensor_material": ("Si", None),
+            "detector/sensor_thickness": (450e-6, "m"),
+            "detector/pixel_mask": (np.zeros(SHAPE, np.uint32), None),
+            "beam/incident_wavelength": (1.0, "angstrom"),
+        }
+    )
+
+    def write(self, path, **changes):
+        with h5py.File(path, "w", libver=("v110", "v110")) as file:
+            instrument = group(file, "entry", "NXentry").create_group("instrument")
+            instrument.attrs["NX_class"] = "NXinstrument"
+            group(instrument, "detector", "NXdetector")
+            group(instrument, "beam", "NXbeam")
+            group(file["entry"], "data", "NXdata")
+            for name, (value, units) in {**self.fields, **changes}.items():
+                if value is not None:
+                    instrument[name] = value
+                if value is not None and units:
+                    instrument[name].attrs["units"] = units
+        return path
+
+
+def group(parent, name, nx_class):
+    child = parent.create_group(name)
+    child.attrs["NX_class"] = nx_class
+    return child
+
+
+def settle(*paths):
+    """Let the files look as if nobody had touched them for an hour."""
+    for path in paths:
+        os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+
+
+def some_images(n=5, dtype=np.uint16, shape=SHAPE):
+    return np.random.default_rng(n).poisson(2, (n, *shape)).astype(dtype)
+
+
+def write_images(path, images, name="data", **options):
+    """A data file in one dataset, one bitshuffle-LZ4 chunk for each image unless told otherwise."""
+    options = options or {"chunks": (1, *images.shape[1:]), **BITSHUFFLE_LZ4}
+    with h5py.File(path, "a", libver=("v110", "v110")) as file:
+        file.create_dataset(name, data=images, **options)
+    return path
+
+
+def link(master, name, target, path="data"):
+    with h5py.File(master, "a", libver=("v110", "v110")) as file:
+        file[f"entry/data/{name}"] = h5py.ExternalLink(target, path)
+
+
+def virtual(master, parts, n_images, dtype=np.uint16, shape=SHAPE):
+    """/entry/data/data of parts (file name, images there, which of the source, which of all)."""
+    layout = h5py.VirtualLayout((n_images, *shape), dtype)
+    for name, n, stored, shown in parts:
+        layout[shown] = h5py.VirtualSource(name, "data", (n, *shape), dtype)[stored]
+    with h5py.File(master, "a", libver=("v110", "v110")) as file:
+        file["entry/data"].create_virtual_dataset("data", layout)
+
+
+def collection(folder: Path, images, **changes):
+    """A settled collection: a master, and one data file behind a virtual dataset."""
+    master = Master().write(folder / "grid_master.h5", **changes)
+    data = write_images(folder / "grid_000001.h5", images)
+    every = np.s_[: len(images)]
+    virtual(master, [(data.name, len(images), every, every)], len(images), images.dtype, images.shape[1:])
+    settle(master, data)
+    return master
+
+
+def write_live(path, orders, libver, swmr):
+    """Write a growing data file from another process, one image for each order received."""
+    with h5py.File(path, "w", libver=libver) as file:
+        images = file.create_dataset(
+            "data", (0, *SHAPE), np.uint16, chunks=(1, *SHAPE), maxshape=(None, *SHAPE), **BITSHUFFLE_LZ4
+        )
+        file.flush()
+        if swmr:
+            file.swmr_mode = True
+        orders.send("open")
+        while (image := orders.recv()) is not None:
+            images.resize(len(images) + 1, axis=0)
+            images[-1] = image
+            file.flush()
+            orders.send("written")
