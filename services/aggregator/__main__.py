@@ -42,6 +42,7 @@ async def main() -> None:
         board = await recall(history, settings.n_collections)
         page = Page(board, member.pulse, settings.beamline, settings.topology, settings.broker.url, settings.trace_url)
         member.tasks.start_soon(serve_http, make_app(page), settings.page_host, settings.page_port)
+        member.tasks.start_soon(board.close_when_cancelled)
         member.tasks.start_soon(history.prune_for_ever)
         await listen(member, settings, history, board)
         await work(member)

@@ -13,23 +13,35 @@ class Board:
         state: everything heard so far, folded.
         version: counts the messages folded since the start.
         journal_fault: why the history could not be written the last time; None while it can.
+        closed: whether nothing more will come.
     """
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.version = 0
         self.journal_fault: str | None = None
+        self.closed = False
         self._changed = anyio.Event()
 
     def fold(self, heard: Heard) -> None:
         """Take one message in, and wake whoever waits."""
         self.state = fold(self.state, heard)
         self.version += 1
+        self._wake()
+
+    async def beyond(self, version: int) -> None:
+        """Wait until the board is newer than ``version``, or closed."""
+        while self.version <= version and not self.closed:
+            await self._changed.wait()
+
+    async def close_when_cancelled(self) -> None:
+        """Let those who watch go home when the service stops; the web server would wait for them."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self.closed = True
+            self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
-
-    async def beyond(self, version: int) -> int:
-        """Wait until the board is newer than ``version``; the new version."""
-        while self.version <= version:
-            await self._changed.wait()
-        return self.version

@@ -40,3 +40,16 @@ async def test_the_served_page_streams_changes_and_stops_cleanly(serve):
 
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert versions == ["data: 0", "data: 1"]
+
+
+async def test_the_stream_ends_with_the_service():
+    board = page([]).board
+    stream = tell_changes(board)
+    async with anyio.create_task_group() as service:
+        service.start_soon(board.close_when_cancelled)
+        await anext(stream)
+        await anext(stream)
+        service.cancel_scope.cancel()
+
+    with anyio.fail_after(2):
+        assert [event async for event in stream] == []

@@ -12,9 +12,9 @@ RECONNECT_MS = 2000
 
 
 async def tell_changes(board: Board) -> AsyncIterator[str]:
-    """The event stream: one ``change`` at once, then after every change and every five seconds."""
+    """The event stream: ``change`` at once, after every change and every five seconds; ends with the service."""
     yield f"retry: {RECONNECT_MS}\n\n"
-    while True:
+    while not board.closed:
         version = board.version
         yield f"event: change\nid: {version}\ndata: {version}\n\n"
         await anyio.sleep(PAUSE_S)
