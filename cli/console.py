@@ -1,5 +1,6 @@
 """How every command speaks: Rich on a terminal, JSON when asked, errors that say what to do next."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -9,8 +10,9 @@ import typer
 from rich.console import Console
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-out = Console()
-err = Console(stderr=True)
+WIDTH = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
+out = Console(width=WIDTH, emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 def print_json(value: object) -> None:

@@ -1,0 +1,135 @@
+"""A whole mesh as an operator starts it: `mxmesh up`, a real broker, five service processes."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+import psutil
+import pytest
+
+from cli.demo.record import Images, Recorded
+from cli.home import NoMeshError, RunningMesh
+from shared import stomp
+from shared.messages import CollectionRef, GridResult
+from shared.stomp import StompBus
+from shared.topology import WORLD, Topology
+from simulator.crystal import Crystal
+from simulator.detector import Detector
+from simulator.frames import cached_frames
+from simulator.gda import Session
+from simulator.grid import GridScan
+from simulator.sample import Beam, Ellipsoid, MountedCrystal
+
+START_TIMEOUT_S = 180
+PATIENCE_S = 60
+
+
+@dataclass
+class RunningUp:
+    """`mxmesh up` at work."""
+
+    home: Path
+    process: psutil.Process
+    running: RunningMesh
+
+    @property
+    def session(self) -> Session:
+        return Session(self.running.data_roots[0] / "cm12345-1")
+
+    @property
+    def recorded(self) -> Recorded:
+        return Recorded(self.running.database, self.home / "status.sqlite")
+
+    def kill(self, name: str) -> None:
+        """Signal 9 to a service, or to the broker."""
+        wanted = "activemq" if name == "broker" else f"services.{name}"
+        (victim,) = [child for child in self.process.children() if any(wanted in word for word in child.cmdline())]
+        victim.send_signal(signal.SIGKILL)
+        victim.wait(10)
+
+    def status(self) -> dict:
+        return httpx.get(f"{self.running.page_url}/api/status", trust_env=False, timeout=10).raise_for_status().json()
+
+    async def until(self, holds, what: str):
+        """Wait for something to become true; its value."""
+        with anyio.move_on_after(PATIENCE_S):
+            while not (value := await anyio.to_thread.run_sync(holds)):
+                await anyio.sleep(0.1)
+            return value
+        raise TimeoutError(f"waited {PATIENCE_S} s for {what}")
+
+    async def images_recorded(self, ref: CollectionRef, n: int) -> Images:
+        def images():
+            found = self.recorded.images(ref)
+            return found if found.n_found + found.n_failed >= n else None
+
+        return await self.until(images, f"{n} images of {ref} in the database")
+
+    @asynccontextmanager
+    async def world(self):
+        """A connection of the outside world."""
+        settings = self.running.broker
+        async with stomp.connect(WORLD, settings, Topology(settings.prefix)) as bus:
+            yield bus
+
+
+async def centre_of(bus: StompBus, ref: CollectionRef) -> GridResult:
+    """The first grid result of a collection on the beamline's queue."""
+    with anyio.fail_after(PATIENCE_S):
+        async with bus.subscribe(bus.topology.queue(f"xrc.{ref.beamline}"), prefetch=1) as deliveries:
+            async for delivery in deliveries:
+                await bus.settle(delivery)
+                result = GridResult.model_validate_json(delivery.body)
+                if result.collection == ref:
+                    return result
+    raise AssertionError("unreachable")
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory) -> Iterator[RunningUp]:
+    home = tmp_path_factory.mktemp("mesh")
+    command = [sys.executable, "-m", "cli", "up", "--home", str(home), "--data-root", str(home / "data")]
+    with (home / "up.log").open("wb") as log:
+        started = subprocess.Popen([*command, "--page-port", "0"], stdout=log, stderr=log)
+    try:
+        yield RunningUp(home, psutil.Process(started.pid), _wait_until_up(home, started))
+    finally:
+        started.send_signal(signal.SIGTERM)
+        status = started.wait(60)
+    assert status == 0, (home / "up.log").read_text()
+
+
+def _wait_until_up(home: Path, started: subprocess.Popen) -> RunningMesh:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and started.poll() is None:
+        try:
+            return RunningMesh.find(home)
+        except NoMeshError:
+            time.sleep(0.2)
+    raise AssertionError(f"the mesh did not come up:\n{(home / 'up.log').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def small_grid() -> GridScan:
+    """8 x 6 boxes, snaked, one crystal."""
+    crystal = Crystal((57.8, 57.8, 150.2, 90.0, 90.0, 90.0), "P41212", d_min=2.1, mosaicity=0.15, scale=900, seed=5)
+    outline = Ellipsoid((4.6, 2.8), (50, 35), 20)
+    return GridScan(
+        steps_x=8,
+        steps_y=6,
+        detector=Detector(model="500K", distance_mm=100),
+        beam=Beam(),
+        crystals=(MountedCrystal(crystal, outline),),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_grid_frames(small_grid, tmp_path_factory) -> Path:
+    return cached_frames(small_grid, tmp_path_factory.mktemp("frames"), workers=2)
