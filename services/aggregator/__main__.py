@@ -6,8 +6,9 @@ from functools import partial
 import anyio
 
 from services.aggregator.board import Board
+from services.aggregator.decoding import hear
 from services.aggregator.handler import take_note
-from services.aggregator.heard import KINDS, hear
+from services.aggregator.heard import KINDS
 from services.aggregator.history import History
 from services.aggregator.settings import Settings
 from services.aggregator.state import State, fold

@@ -1,12 +1,8 @@
-"""What the aggregator hears: a message with the circumstances that its JSON does not tell."""
+"""What the aggregator hears: a message with the circumstances that its JSON does not tell. Pure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
-from shared import telemetry
-from shared.bus import Delivery
 from shared.messages import (
     CollectionAccepted,
     CollectionEnded,
@@ -16,7 +12,6 @@ from shared.messages import (
     ProcessingRecorded,
     RunChanged,
     SpotsFound,
-    now,
 )
 from shared.topology import ROUTES
 
@@ -57,17 +52,3 @@ class Heard:
             case ProcessingRecorded(result=result):
                 return result.run.collection
         return None
-
-
-def hear(kind: type[Message]) -> Callable[[Delivery], Heard]:
-    """Decode deliveries of one message type."""
-
-    def decode(delivery: Delivery) -> Heard:
-        return Heard(
-            message=kind.model_validate_json(delivery.body),
-            message_id=delivery.message_id or sha256(delivery.body).hexdigest(),
-            trace_id=telemetry.trace_id(delivery.headers.get("traceparent")),
-            at=now(),
-        )
-
-    return decode

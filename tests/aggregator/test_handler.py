@@ -8,8 +8,9 @@ import pytest
 
 from services.aggregator.__main__ import listen, recall
 from services.aggregator.board import Board
+from services.aggregator.decoding import hear
 from services.aggregator.handler import take_note
-from services.aggregator.heard import KINDS, hear
+from services.aggregator.heard import KINDS
 from services.aggregator.history import History
 from services.aggregator.settings import Settings
 from services.aggregator.state import State
