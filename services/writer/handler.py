@@ -35,9 +35,9 @@ async def record_end(message: CollectionEnded, *, record: Record, bell: Bell) ->
 
 
 async def record_spots(message: SpotsFound, *, record: Record, bell: Bell) -> AsyncIterator[Message]:
-    """A block of images; what follows from it, the publisher says."""
-    await record.add_spots(message, telemetry.traceparent())
-    bell.ring()
+    """A block of images; the publisher is woken by the last one, and looks after late ones by itself."""
+    if await record.add_spots(message, telemetry.traceparent()):
+        bell.ring()
     for silence in SILENCE:
         yield silence
 

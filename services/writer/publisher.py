@@ -10,7 +10,7 @@ import anyio
 from services.writer.centring import centre_grid
 from services.writer.grids import Counts, GridProgress, Grids
 from shared import telemetry
-from shared.bus import Bus
+from shared.bus import BrokerError, Bus
 from shared.messages import Collection, GridResult, now
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Publisher:
 
     def __post_init__(self) -> None:
         self._deaf_at = self.clock()
+        self._unsaid = True
 
     async def run(self, longest_pause_s: float) -> None:
         """Look whenever the bell rings, and at least so often [s], since deadlines ring no bell."""
@@ -62,16 +63,15 @@ class Publisher:
             await self.bell.wait(longest_pause_s)
 
     async def look(self) -> None:
-        """Write down every result that is due, then say whatever stands unsaid."""
+        """Say what a former life or a refusal left unsaid, then centre every grid that is due."""
         if not self.bus.connected:
             self._deaf_at = self.clock()
+        if self._unsaid:
+            await self._say_unsaid()
         for progress in await self.grids.open():
             if self._is_due(progress):
-                await self._centre(progress)
-        for unsaid in await self.grids.unpublished():
-            with telemetry.continuing(unsaid.traceparent):
-                await self.bus.publish(unsaid.result)
-            await self.grids.mark_published(unsaid.result)
+                with telemetry.continuing(progress.traceparent):
+                    await self._centre(progress)
 
     def _is_due(self, progress: GridProgress) -> bool:
         if progress.centred_at:
@@ -87,12 +87,26 @@ class Publisher:
             telemetry.COLLECTION: ref.id,
             telemetry.IMAGES: progress.n_images,
         }
-        with (
-            telemetry.continuing(progress.traceparent),
-            telemetry.tracer.start_as_current_span("centre grid", attributes=attributes),
-        ):
+        with telemetry.tracer.start_as_current_span("centre grid", attributes=attributes):
             if result := await self.grids.report(ref, self._result):
+                await self._say(result)
                 log.info(f"grid {ref}: {result.status}, {len(result.crystals)} crystals")
+
+    async def _say_unsaid(self) -> None:
+        self._unsaid = False
+        for left in await self.grids.unpublished():
+            with telemetry.continuing(left.traceparent):
+                await self._say(left.result)
+
+    async def _say(self, result: GridResult) -> None:
+        """First said, then marked: whoever dies in between says the same again."""
+        try:
+            await self.bus.publish(result)
+        except BrokerError as refusal:
+            self._unsaid = True
+            log.error(f"the broker refused the result of grid {result.collection}: {refusal}")  # noqa: TRY400 - its words say all
+        else:
+            await self.grids.mark_published(result)
 
     def _result(self, collection: Collection, counts: Counts, progress: GridProgress) -> GridResult:
         if not (grid := collection.grid):

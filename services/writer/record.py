@@ -1,10 +1,10 @@
 """What every message leaves in the database: each once, however often it comes, in whatever order."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, case, func, or_, select
+from sqlalchemy import ColumnElement, Insert, Table, bindparam, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
@@ -23,6 +23,13 @@ from shared.messages import (
 
 Row = dict[str, Any]
 SPOT_COLUMNS = [name for name in ImageSpots.model_fields if name != "image"]
+N_RECORDED = select(
+    select(func.count())
+    .where(images.c.beamline == collections.c.beamline, images.c.collection_id == collections.c.id)
+    .where(images.c.image < collections.c.number_of_images)
+    .scalar_subquery(),
+    collections.c.number_of_images,
+).where(collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id"))
 CELL_COLUMNS = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 
 
@@ -53,19 +60,23 @@ class Record:
         }
         await self._transactions.write(lambda connection: self._know(connection, row))
 
-    async def add_spots(self, message: SpotsFound, traceparent: str | None) -> None:
-        """A block of images, perhaps of a collection that is not known yet; an image's result replaces its failure."""
+    async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
+        """A block of images, perhaps of a collection not known yet; returns whether the record is whole with them."""
+        ref, dialect = message.collection, self._transactions.dialect
+        failed = [_image(message, image) for image in message.failed]
+        found = [_image(message, image) for image in message.found]
 
-        async def work(connection: AsyncConnection) -> None:
-            await self._know(connection, _named(message.collection, traceparent))
-            if message.failed:
-                failed = insert_once(self._transactions.dialect, images)
-                await connection.execute(failed, [_image(message, image) for image in message.failed])
-            if message.found:
-                found = upsert(self._transactions.dialect, images, _unless_found)
-                await connection.execute(found, [_image(message, image) for image in message.found])
+        async def work(connection: AsyncConnection) -> bool:
+            await self._know(connection, _named(ref, traceparent))
+            if failed:
+                await connection.execute(_failures(dialect), failed)
+            if found:
+                await connection.execute(_findings(dialect), found)
+            recorded = await connection.execute(N_RECORDED, {"beamline": ref.beamline, "id": ref.id})
+            n_recorded, n_images = recorded.one()
+            return bool(n_recorded == n_images)
 
-        await self._transactions.write(work)
+        return await self._transactions.write(work)
 
     async def add_processing(self, result: ProcessingResult, traceparent: str | None) -> datetime:
         """The end of a run; returns when it was first recorded."""
@@ -85,8 +96,7 @@ class Record:
         return await self._transactions.write(work)
 
     async def _know(self, connection: AsyncConnection, row: Row) -> None:
-        statement = upsert(self._transactions.dialect, collections, lambda new: _completed(new, row))
-        await connection.execute(statement, row)
+        await connection.execute(_knowing(self._transactions.dialect, tuple(row)), row)
 
     async def _once(self, connection: AsyncConnection, table: Table, rows: list[Row]) -> None:
         await connection.execute(insert_once(self._transactions.dialect, table), rows)
@@ -115,22 +125,35 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
     }
 
 
-def _completed(new: Incoming, row: Row) -> Mapping[str, ColumnElement[Any]]:
-    """Fill in what was not known, keep what was; the earlier deadline counts."""
+@cache
+def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
+    """Fill in what was not known of a collection, keep what was; the earlier deadline counts."""
     known = collections.c
-    changes: dict[str, ColumnElement[Any]] = {
-        name: func.coalesce(known[name], new[name]) for name in row if name not in {"beamline", "id", "unreported"}
-    }
-    if "deadline" in row:
-        earlier = or_(known.deadline.is_(None), new["deadline"] < known.deadline)
-        changes["deadline"] = case((earlier, new["deadline"]), else_=known.deadline)
-    return changes | {"unreported": new["unreported"]}
+
+    def changes(new: Incoming) -> dict[str, ColumnElement[Any]]:
+        filled: dict[str, ColumnElement[Any]] = {
+            name: func.coalesce(known[name], new[name]) for name in columns if name not in {"beamline", "id"}
+        }
+        if "deadline" in columns:
+            earlier = or_(known.deadline.is_(None), new["deadline"] < known.deadline)
+            filled["deadline"] = case((earlier, new["deadline"]), else_=known.deadline)
+        return filled | {"unreported": new["unreported"]}
+
+    return upsert(dialect, collections, changes)
 
 
-def _unless_found(new: Incoming) -> Mapping[str, ColumnElement[Any]]:
-    """An existing failure gives way; the failure itself comes last, since the others ask for it."""
+@cache
+def _findings(dialect: str) -> Insert:
+    """An existing failure gives way; the failure itself comes last, since the other columns ask for it."""
     columns = [*SPOT_COLUMNS, "found_at", "failure"]
-    return {name: case((images.c.failure.is_not(None), new[name]), else_=images.c[name]) for name in columns}
+    failed = images.c.failure.is_not(None)
+    return upsert(dialect, images, lambda new: {n: case((failed, new[n]), else_=images.c[n]) for n in columns})
+
+
+@cache
+def _failures(dialect: str) -> Insert:
+    """Whatever is known of the image is better."""
+    return insert_once(dialect, images)
 
 
 def _image(message: SpotsFound, image: ImageSpots | ImageFailure) -> Row:

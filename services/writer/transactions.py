@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
+Open = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 log = logging.getLogger(__name__)
 
 SQLITE_TRANSIENT = {5, 6, 10, 13}  # busy, locked, input/output error, disk full
@@ -59,7 +60,7 @@ class Transactions:
             sqlalchemy.exc.DBAPIError: the database refuses, or has been away for longer than the patience.
         """
         async with self._turn:
-            return await self._insist(work)
+            return await self._insist(work, self._engine.begin)
 
     async def read(self, work: Work[T]) -> T:
         """Run without waiting for writers.
@@ -67,13 +68,13 @@ class Transactions:
         Raises:
             sqlalchemy.exc.DBAPIError: as for ``write``.
         """
-        return await self._insist(work)
+        return await self._insist(work, self._engine.connect)
 
-    async def _insist(self, work: Work[T]) -> T:
+    async def _insist(self, work: Work[T], open_: Open) -> T:
         give_up_at, pause_s = anyio.current_time() + self._patience_s, FIRST_PAUSE_S
         while True:
             try:
-                return await self._attempt(work)
+                return await _attempt(work, open_)
             except (DBAPIError, OSError) as fault:
                 if not is_transient(fault) or anyio.current_time() + pause_s > give_up_at:
                     raise
@@ -81,9 +82,10 @@ class Transactions:
             await anyio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _attempt(self, work: Work[T]) -> T:
-        """Not to be cancelled halfway: a connection dropped in the middle keeps its thread, and SQLite's lock."""
-        with anyio.CancelScope(shield=True):
-            async with self._engine.begin() as connection:
-                result = await work(connection)
-        return result
+
+async def _attempt(work: Work[T], open_: Open) -> T:
+    """Not to be cancelled halfway: a connection dropped in the middle keeps its thread, and SQLite's lock."""
+    with anyio.CancelScope(shield=True):
+        async with open_() as connection:
+            result = await work(connection)
+    return result
