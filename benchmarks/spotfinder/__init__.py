@@ -1,0 +1,1 @@
+"""The spot finder beside DIALS: the same spots, and how long they take."""
