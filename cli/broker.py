@@ -71,7 +71,7 @@ class LocalBroker:
 
         Raises:
             NoActiveMQError: there is no ActiveMQ on this machine.
-            LocalBrokerError: it ended, did not answer within 90 s, or another broker works in this directory.
+            LocalBrokerError: it ended or did not answer within 90 s; its port is taken, or another broker works in this directory.
         """
         if self.pid is not None:
             return
@@ -79,9 +79,10 @@ class LocalBroker:
         self.files.prepare()
         self._refuse_a_second_one()
         self._configure()
+        self._refuse_a_taken_port()
         self._launch(self.source.command(self.files.directory))
         try:
-            self._wait_until_itanswers()
+            self._wait_until_it_answers()
         except BaseException:
             self.kill()
             raise
@@ -141,7 +142,13 @@ class LocalBroker:
         if pid is not None:
             raise LocalBrokerError(f"a broker already works in {self.directory}: process {pid}; stop it first")
 
-    def _wait_until_itanswers(self) -> None:
+    def _refuse_a_taken_port(self) -> None:
+        try:
+            socket.create_server(("127.0.0.1", self.port)).close()
+        except OSError as fault:
+            raise LocalBrokerError(f"port {self.port} cannot be used for the broker: {fault.strerror}") from fault
+
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not answers(self.port, self.user, self.password):
             if self.pid is None:

@@ -1,4 +1,4 @@
-"""A network between client and broker that can freeze, swallow or be cut."""
+"""A network between client and broker that can freeze or be cut, and a broker that knows nobody."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 
 
 class Proxy:
-    """Forwards TCP connections to one port of this host."""
+    """Forwards TCP connections to one port of this host, or ends them at once when there is no ``target``."""
 
     def __init__(self, target: int) -> None:
-        self._target = target
+        self.target: int | None = target
         self._flows = asyncio.Event()
         self._flows.set()
         self._writers: set[asyncio.StreamWriter] = set()
-        self.forwarded = asyncio.Event()
         self.server: asyncio.Server
 
     @property
@@ -33,7 +32,10 @@ class Proxy:
             writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        if self.target is None:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self.target)
         self._writers |= {writer, back}
         await asyncio.gather(self._forward(reader, back), self._forward(there, writer), return_exceptions=True)
 
@@ -58,3 +60,16 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
         proxy.cut()
         proxy.thaw()
         await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def inhospitable_broker() -> AsyncIterator[int]:
+    """The port of one that refuses every login, in ActiveMQ's words."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\0")
+        writer.write(b"ERROR\nmessage:User name [mxmesh] or password is invalid.\n\n\0")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
