@@ -60,8 +60,12 @@ async def test_the_page_of_an_idle_beamline_says_all_right_and_what_to_try():
 
     assert answer.status_code == 200
     assert "i03: data analysis is all right" in answer.text
-    assert "5 services live, the broker is connected" in answer.text
+    assert "5 of 5 services live, the broker is connected" in answer.text
     assert "mxmesh simulate" in answer.text
+
+
+async def test_a_page_that_has_just_begun_to_listen_does_not_call_services_live_unheard():
+    assert "0 of 5 services live" in (await get("/", [], started_at=s(-1))).text
 
 
 async def test_the_page_of_a_grid_shows_map_crystal_latencies_and_trace():
