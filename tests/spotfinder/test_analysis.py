@@ -5,9 +5,10 @@ import pickle
 import numpy as np
 import pytest
 
+from services.spotfinder import grouping, kernels
 from services.spotfinder.analysis import ImageReport, analyse_available, count_images, warm_up
 from services.spotfinder.finder import Parameters
-from services.spotfinder.images import ImageNotReady, OpenFiles, open_images
+from services.spotfinder.images import ImageNotReady, OpenFiles, bitshuffle, open_images
 from services.spotfinder.per_image_analysis import analyse_image
 from tests.spotfinder.nexus_files import Master, collection, link, settle, some_images, write_images
 
@@ -114,6 +115,18 @@ def test_a_report_without_analysis_has_no_figures():
     assert ImageReport(image=3, failure="why").figures() == {}
 
 
-def test_warming_up_takes_any_number_of_times():
+@pytest.mark.parametrize("background", [0.05, 5.0])
+def test_after_warming_up_no_kernel_is_compiled(tmp_path, background):
     warm_up()
-    warm_up()
+    before = signatures()
+    images = np.random.default_rng(1).poisson(background, (1, 120, 130)).astype(np.uint16)
+    (report,) = analyse_available(str(spotted_collection(tmp_path, images)), [0])
+    assert report.analysis
+    assert signatures() == before
+
+
+def signatures():
+    """Of all kernels compiled so far."""
+    compiled = [v for module in (kernels, grouping, bitshuffle) for v in vars(module).values() if hasattr(v, "py_func")]
+    assert len(compiled) > 10
+    return [(kernel.__name__, tuple(kernel.signatures)) for kernel in compiled]
