@@ -4,6 +4,7 @@ import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -34,8 +35,11 @@ def cached_frames(
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".part-{os.getpid()}")
-        write_frames(scan, unfinished, workers=workers, on_progress=on_progress)
-        unfinished.replace(path)
+        try:
+            write_frames(scan, unfinished, workers=workers, on_progress=on_progress)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return path
 
 
@@ -65,8 +69,8 @@ def generate_chunks(scan: Scan, workers: int = 1) -> Iterator[bytes]:
         return
     # spawned, not forked: the caller may have threads, whose locks a fork would copy as they are
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, initializer=_prepare_worker, initargs=(scan,)) as pool:
-        yield from pool.imap(_make_frame, range(scan.n_images), chunksize=4)
+    with ProcessPoolExecutor(workers, context, initializer=_prepare_worker, initargs=(scan,)) as pool:
+        yield from pool.map(_make_frame, range(scan.n_images), chunksize=4)
 
 
 class FrameMaker:

@@ -61,6 +61,17 @@ def test_a_scan_is_generated_once(tmp_path, rotation):
     assert list((tmp_path / "cache").iterdir()) == [path]
 
 
+def test_a_failure_leaves_nothing_in_the_cache(tmp_path, rotation):
+    def stop(done, _):
+        if done == 2:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        cached_frames(rotation, tmp_path, on_progress=stop)
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_parameter_has_its_own_place_in_the_cache(rotation):
     bent = replace(rotation, crystal=replace(rotation.crystal, mosaicity=0.11))
 
