@@ -201,6 +201,23 @@ def test_a_chunk_that_has_not_been_written_is_not_ready(tmp_path, master):
         source.read(2)
 
 
+def test_a_contiguous_dataset_that_has_not_been_written_is_not_ready(tmp_path, master):
+    with h5py.File(tmp_path / "grid.h5", "w") as file:
+        file.create_dataset("data", (4, *SHAPE), np.uint16)
+    link(master, "data_000001", "grid.h5")
+    with pytest.raises(ImageNotReady, match="image 0 has not been written"):
+        opened(master).read(0)
+
+
+def test_a_virtual_dataset_may_be_of_another_type_than_its_source(tmp_path, master):
+    images = some_images(2, np.uint16)
+    write_images(tmp_path / "narrow.h5", images)
+    virtual(master, [("narrow.h5", 2, np.s_[:], np.s_[:])], 2, np.uint32)
+    read = read_all(master, 2)
+    assert read.dtype == np.uint32
+    assert np.array_equal(read, images)
+
+
 @contextmanager
 def live_writer(path, libver, *, swmr=False):
     """A function that has another process write an image; the file is closed at the end."""

@@ -44,7 +44,8 @@ class NexusImages:
         self._files = files
         self._lengths: list[int] = []  # images behind those links that others follow
         self._sources: dict[tuple[str, str], list[VirtualSource]] = {}
-        first = self._files.dataset(master, DATA if self._has(DATA) else _link(1))
+        self._is_one_dataset = self._has(DATA)
+        first = self._files.dataset(master, DATA if self._is_one_dataset else _link(1))
         self._has_own_data = _path(first) == master and not first.is_virtual
         self._buffer = _frame(first)
         with explained(master):
@@ -72,7 +73,7 @@ class NexusImages:
         Raises:
             ImageNotReady, ImageUnreadable: if nothing is known yet, or never will be.
         """
-        if self._has(DATA):
+        if self._is_one_dataset:
             return len(self._files.dataset(self._master, DATA))
         n, number = 0, 1
         while self._has(_link(number)):
@@ -96,13 +97,13 @@ class NexusImages:
 
     def _locate(self, image: int) -> tuple[h5py.Dataset, int]:
         """The dataset that holds an image, and its index there."""
-        if self._has(DATA):
+        if self._is_one_dataset:
             return self._follow(self._master, DATA, image)
-        index = image - sum(self._lengths)
+        index = image
         for number, length in enumerate(self._lengths, 1):
-            if image < length:
-                return self._files.dataset(self._master, _link(number)), image
-            image -= length
+            if index < length:
+                return self._files.dataset(self._master, _link(number)), index
+            index -= length
         return self._follow_links(index)
 
     def _follow_links(self, index: int) -> tuple[h5py.Dataset, int]:
@@ -130,32 +131,30 @@ class NexusImages:
         raise ImageUnreadable(f"{_path(dataset)}: no source for image {index}")
 
     def _read(self, dataset: h5py.Dataset, index: int) -> Image | NDArray[np.int32]:
-        """Read one image where it is stored, into the buffer if possible."""
-        if dataset.shape[1:] != self._buffer.shape or dataset.dtype != self._buffer.dtype:
+        """Read one image of the dataset that stores it."""
+        if dataset.shape[1:] != self._buffer.shape:
             raise ImageUnreadable(
-                f"{_path(dataset)}: images of {dataset.shape[1:]} {dataset.dtype}, "
-                f"expected {self._buffer.shape} {self._buffer.dtype}"
+                f"{_path(dataset)}: images of {dataset.shape[1:]} pixels, expected {self._buffer.shape}"
             )
         if index >= len(dataset):
             raise _beyond(dataset, index)
-        if dataset.chunks is None:
-            dataset.read_direct(self._buffer, np.s_[index])
-        elif dataset.chunks == (1, *self._buffer.shape):
-            self._read_chunk(dataset, index)
-        else:
-            _require_chunks(dataset, index)
+        if not _is_written(dataset, index):
+            fault = ImageUnreadable if is_final(_path(dataset)) else ImageNotReady
+            raise fault(f"{_path(dataset)}: image {index} has not been written")
+        if not self._decode(dataset, index):
             dataset.read_direct(self._buffer, np.s_[index])
         return self._buffer
 
-    def _read_chunk(self, dataset: h5py.Dataset, index: int) -> None:
-        _require_chunks(dataset, index)
-        filters = dataset.id.get_create_plist()
-        if filters.get_nfilters() == 1 and _is_bitshuffle_lz4(*filters.get_filter(0)[::2]):
-            filter_mask, chunk = dataset.id.read_direct_chunk((index, 0, 0))
-            if filter_mask == 0:
-                bitshuffle.decode(chunk, self._buffer)
-                return
-        dataset.read_direct(self._buffer, np.s_[index])
+    def _decode(self, dataset: h5py.Dataset, index: int) -> bool:
+        """Decode one image if it is stored as EIGER detectors do; returns whether it is."""
+        if dataset.chunks != (1, *self._buffer.shape) or dataset.dtype != self._buffer.dtype:
+            return False
+        if not _is_bitshuffle_lz4(dataset.id.get_create_plist()):
+            return False
+        filter_mask, chunk = dataset.id.read_direct_chunk((index, 0, 0))
+        if filter_mask == 0:
+            bitshuffle.decode(chunk, self._buffer)
+        return bool(filter_mask == 0)
 
 
 def _link(number: int) -> str:
@@ -176,8 +175,11 @@ def _frame(dataset: h5py.Dataset) -> Image | NDArray[np.int32]:
     return buffer
 
 
-def _is_bitshuffle_lz4(code: int, options: tuple[int, ...]) -> bool:
-    return code == BITSHUFFLE and options[4:5] == (LZ4,)
+def _is_bitshuffle_lz4(properties: h5py.h5p.PropDCID) -> bool:
+    if properties.get_nfilters() != 1:
+        return False
+    code, _, options, _ = properties.get_filter(0)
+    return bool(code == BITSHUFFLE and options[4:5] == (LZ4,))
 
 
 def _beyond(dataset: h5py.Dataset, index: int) -> ImageNotReady | ImageUnreadable:
@@ -188,13 +190,13 @@ def _beyond(dataset: h5py.Dataset, index: int) -> ImageNotReady | ImageUnreadabl
     return ImageUnreadable(reason) if never else ImageNotReady(reason)
 
 
-def _require_chunks(dataset: h5py.Dataset, index: int) -> None:
-    """Make sure that all of an image has been written: HDF5 gives zeros for what has not."""
+def _is_written(dataset: h5py.Dataset, index: int) -> bool:
+    """Whether all of an image has been written; of what has not, HDF5 makes zeros."""
+    if dataset.chunks is None:
+        return bool(dataset.id.get_storage_size())
     _, *steps = dataset.chunks
-    for corner in itertools.product(*(range(0, n, step) for n, step in zip(dataset.shape[1:], steps, strict=True))):
-        if not dataset.id.get_chunk_info_by_coord((index, *corner)).size:
-            fault = ImageUnreadable if is_final(_path(dataset)) else ImageNotReady
-            raise fault(f"{_path(dataset)}: image {index} has not been written")
+    corners = itertools.product(*(range(0, n, step) for n, step in zip(dataset.shape[1:], steps, strict=True)))
+    return all(dataset.id.get_chunk_info_by_coord((index, *corner)).size for corner in corners)
 
 
 def _virtual_sources(dataset: h5py.Dataset) -> list[VirtualSource]:
