@@ -15,7 +15,7 @@ from shared.service import Member
 from tests.results import accepted, ended, found, processed
 
 SETTINGS = Settings(look_interval_s=60, catch_up_s=0)  # the publisher is woken, or the tests time out
-ACCEPTED = accepted().model_copy(update={"answered_at": now()})
+ACCEPTED = accepted(exposure_s=1000).model_copy(update={"answered_at": now()})
 
 
 @asynccontextmanager
