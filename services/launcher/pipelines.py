@@ -99,7 +99,8 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     nproc = f"nproc={work.n_processes}"
     outliers = {"outlier": "refinement.reflections.outlier.algorithm"}
     symmetry = {"space_group": "known_symmetry.space_group", "unit_cell": "known_symmetry.unit_cell"}
-    index = work.options({"index_method": "indexing.method", **symmetry, **outliers})
+    lattice = {"index_method": "indexing.method", "max_refine": "basis_vector_combinations.max_refine"}
+    index = work.options({**lattice, **symmetry, **outliers})
     refine = work.options({"scan_varying": "refinement.parameterisation.scan_varying", **outliers})
     statistics = (work.python, f"{PAYLOAD}/merging_statistics.py", "scaled_unmerged.mtz", "merging_statistics.json")
     anomalous = work.options({"anomalous": "anomalous"})
@@ -175,6 +176,7 @@ TABLE = {
                 Flag("scan_varying", "let cell and orientation vary along the scan; false is faster"),
                 Flag("profile_fitting", "integrate by profile fitting too; false is faster and less accurate"),
                 Choice("index_method", "search for the lattice; fft1d is faster", ("fft1d", "fft3d")),
+                Number("max_refine", "candidate lattices to refine; 5 is fast, 50 DIALS' own", 1, 100, whole=True),
                 Choice("outlier", "rejection of outliers; tukey is fast", ("auto", "tukey", "mcd", "sauter_poon")),
             ),
             time_limit_s=3600,

@@ -76,7 +76,8 @@ def plan_job(
     """
     pipeline = pipeline_of(request, table)
     try:
-        parameters = read_parameters(pipeline.parameters, request.parameters)
+        asked = {**settings.parameters.get(pipeline.name, {}), **request.parameters}
+        parameters = read_parameters(pipeline.parameters, asked)
     except ParameterError as refusal:
         raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
     work = Work(

@@ -4,8 +4,11 @@ from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
+from services.launcher.parameters import read_parameters
+from services.launcher.pipelines import TABLE
+from shared.messages import Parameters
 from shared.settings import ServiceSettings
 
 
@@ -26,6 +29,9 @@ class Settings(ServiceSettings):
     niceness: NonNegativeInt = Field(default=5, le=19, description="how much runs give way to the spot finder; 0 to 19")
     time_limit_s: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="time limit of a run by pipeline, instead of the pipeline's own [s]"
+    )
+    parameters: dict[str, Parameters] = Field(
+        default_factory=dict, description="parameters by pipeline, for requests that do not set them"
     )
     grace_s: PositiveFloat = Field(default=10, description="time between a run's SIGTERM and its SIGKILL [s]")
     master_deadline_s: PositiveFloat = Field(
@@ -54,3 +60,13 @@ class Settings(ServiceSettings):
     environment: dict[str, str] = Field(
         default_factory=dict, description="variables for the programs, such as PATH or CCP4; added to a clean set"
     )
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_allowed(cls, parameters: dict[str, Parameters]) -> dict[str, Parameters]:
+        """A wrong value stops the service at start, not each run."""
+        for pipeline, asked in parameters.items():
+            if pipeline not in TABLE:
+                raise ValueError(f"there is no pipeline {pipeline!r}; there are {', '.join(TABLE)}")
+            read_parameters(TABLE[pipeline].parameters, asked)
+        return parameters

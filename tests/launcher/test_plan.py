@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from services.launcher.environment import program_environment
 from services.launcher.installed import missing_software
@@ -58,6 +59,20 @@ def test_a_result_goes_to_its_familys_queue_even_if_the_pipeline_does_not_exist(
 
 def test_the_operators_time_limit_wins(tmp_path):
     assert job(tmp_path, time_limit_s={"stand-in": 7}).time_limit_s == 7
+
+
+def test_a_request_wins_over_the_parameters_of_the_settings(tmp_path):
+    beamline = settings(tmp_path, parameters={"dials": {"d_min": 2.5, "max_refine": 5}})
+    planned = plan_job(request(tmp_path, "dials", parameters={"d_min": 1.5}), beamline, TABLE, {})
+    words = [word for step in planned.steps for word in step.argv]
+    assert "d_min=1.5" in words
+    assert "basis_vector_combinations.max_refine=5" in words
+
+
+@pytest.mark.parametrize("parameters", [{"dials": {"d_min": 0}}, {"dials": {"dmin": 2}}, {"xia3": {}}])
+def test_wrong_parameters_in_the_settings_stop_the_service_at_start(tmp_path, parameters):
+    with pytest.raises(ValidationError):
+        settings(tmp_path, parameters=parameters)
 
 
 def test_a_job_survives_being_written_and_read(tmp_path):
