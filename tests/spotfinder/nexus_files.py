@@ -8,8 +8,17 @@ import h5py
 import hdf5plugin
 import numpy as np
 
+from services.spotfinder.images import OpenFiles, open_images
+
 SHAPE = (30, 44)
 BITSHUFFLE_LZ4 = dict(hdf5plugin.Bitshuffle(cname="lz4"))
+STORAGES = {
+    "bitshuffle-lz4": {"chunks": (1, *SHAPE), **BITSHUFFLE_LZ4},
+    "gzip": {"chunks": (1, *SHAPE), "compression": "gzip"},
+    "uncompressed": {"chunks": (1, *SHAPE)},
+    "contiguous": {"chunks": None},
+    "tiles": {"chunks": (2, 16, 16), **BITSHUFFLE_LZ4},
+}
 
 
 @dataclass
@@ -49,6 +58,11 @@ def group(parent, name, nx_class):
     child = parent.create_group(name)
     child.attrs["NX_class"] = nx_class
     return child
+
+
+def opened(master):
+    """Its images."""
+    return open_images(master, OpenFiles(8))
 
 
 def settle(*paths):
