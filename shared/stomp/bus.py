@@ -65,15 +65,19 @@ class StompBus(Desk):
             StaleDeliveryError: the connection was lost; unless the broker had committed, the message comes again.
             BrokerError: the broker refused; the delivery has been given back to it for a later try.
         """
-        await commit(claim(delivery), self._letters(replies))
+        await self._commit(delivery, [], replies)
 
     async def dead_letter(self, delivery: Delivery, reason: str, replies: Sequence[Message] = ()) -> None:
         """Like ``settle``, but the message itself moves to its queue's dead letter queue, with the reason."""
-        letter = dead_letter(delivery, self.topology, reason)
-        await commit(claim(delivery), [letter, *self._letters(replies)])
+        await self._commit(delivery, [dead_letter(delivery, self.topology, reason)], replies)
 
-    def _letters(self, replies: Sequence[Message]) -> list[Outgoing]:
-        return [letter for reply in replies for _, letter in letters(reply, self.topology)]
+    async def _commit(self, delivery: Delivery, moved: Sequence[Outgoing], replies: Sequence[Message]) -> None:
+        """Answers to a temporary queue stay outside the transaction: who asked may be gone, and his queue with him."""
+        said = [letter for reply in replies for _, letter in letters(reply, self.topology)]
+        await commit(claim(delivery), [*moved, *(letter for letter in said if not letter.to_a_temporary_queue)])
+        for letter in said:
+            if letter.to_a_temporary_queue:
+                self._client.mention(letter)
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ MAX_REASON_BYTES = 2048
 FROM_THE_BROKER = frozenset(
     {"destination", "subscription", "message-id", "ack", "content-length", "receipt", "transaction", "redelivered"}
     | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason", "browser"}
-    | {"redeliveryDelay", "scheduledJobId", "originalExpiration"}
+    | {"original-message-id", "redeliveryDelay", "scheduledJobId", "originalExpiration"}
 )
 
 
@@ -39,8 +39,15 @@ def _headers(message: Message, route: Route) -> dict[str, str]:
 def dead_letter(delivery: Delivery, topology: Topology, reason: str) -> Outgoing:
     """The message itself, on its way to its queue's dead letter queue."""
     source = queue_of(delivery)
-    why = {"original-destination": source, "dead-letter-reason": _shortened(reason), "persistent": "true"}
-    return Outgoing(topology.dead_letters(source), application_headers(delivery) | why, delivery.body)
+    why = {
+        "original-destination": source,
+        "original-message-id": delivery.message_id,
+        "dead-letter-reason": _shortened(reason),
+        "persistent": "true",
+    }
+    destination = topology.dead_letters(source)
+    with telemetry.sending(destination, len(delivery.body)) as trace_headers:
+        return Outgoing(destination, application_headers(delivery) | why | trace_headers, delivery.body)
 
 
 def queue_of(delivery: Delivery) -> str:

@@ -17,6 +17,11 @@ class Outgoing(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def to_a_temporary_queue(self) -> bool:
+        """Whether its destination ends with the connection of whoever listens."""
+        return self.destination.startswith(("/temp-", "/remote-temp-"))
+
     def frame(self, **headers: str) -> Frame:
         """Its SEND frame, with further headers."""
         fixed = {"destination": self.destination, "content-length": str(len(self.body))}
