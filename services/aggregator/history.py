@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.aggregator.heard import KINDS, Heard
+from shared.database import transaction
 from shared.messages import SpotsFound, now
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class History:
 
     async def prepare(self) -> None:
         """Make the table."""
-        async with self._engine.begin() as connection:
+        async with transaction(self._engine) as connection:
             await connection.run_sync(metadata.create_all)
 
     async def record(self, heard: Heard) -> bool:
@@ -80,7 +81,7 @@ class History:
         }
         async with self._writing:
             try:
-                async with self._engine.begin() as connection:
+                async with transaction(self._engine) as connection:
                     await connection.execute(insert(events).values(row))
             except IntegrityError:
                 return False
@@ -103,7 +104,7 @@ class History:
         """Drop old events, and the images of collections that are no longer shown; the number of rows dropped."""
         old = events.c.at < (now() - self.keep).timestamp()
         hidden = (events.c.kind == SpotsFound.__name__) & events.c.collection.not_in(self._newest())
-        async with self._writing, self._engine.begin() as connection:
+        async with self._writing, transaction(self._engine) as connection:
             return (await connection.execute(delete(events).where(or_(old, hidden)))).rowcount
 
     async def prune_for_ever(self) -> None:

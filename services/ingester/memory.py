@@ -7,6 +7,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, Text, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database import transaction
 from shared.messages import CollectionEnds, CollectionRef, CollectionStarts, data_collection_event
 
 metadata = MetaData()
@@ -47,7 +48,7 @@ class Memory:
 
     async def prepare(self) -> None:
         """Make the table where there is none."""
-        async with self._engine.begin() as connection:
+        async with transaction(self._engine) as connection:
             await connection.run_sync(metadata.create_all)
 
     async def remember(
@@ -56,10 +57,10 @@ class Memory:
         """Keep an event, and tell whether it is new."""
         row = {**_key(event), "message_id": message_id, "traceparent": traceparent, "body": event.to_json().decode()}
         try:
-            async with self._engine.begin() as connection:
+            async with transaction(self._engine) as connection:
                 await connection.execute(announcements.insert().values(row))
         except IntegrityError:
-            async with self._engine.connect() as connection:
+            async with transaction(self._engine) as connection:
                 first = await self._message_id(connection, event)
             return Novelty.REDELIVERED if first == message_id else Novelty.REPEATED
         return Novelty.NEW
@@ -79,7 +80,7 @@ class Memory:
             )
             .order_by(announcements.c.message_index)
         )
-        async with self._engine.connect() as connection:
+        async with transaction(self._engine) as connection:
             row = (await connection.execute(query)).first()
         return Remembered(data_collection_event.validate_json(row.body), row.traceparent) if row else None
 

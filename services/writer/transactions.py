@@ -9,9 +9,10 @@ import anyio
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.database import transaction
+
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
-Open = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 log = logging.getLogger(__name__)
 
 SQLITE_TRANSIENT = {5, 6, 10, 13}  # busy, locked, input/output error, disk full
@@ -60,7 +61,7 @@ class Transactions:
             sqlalchemy.exc.DBAPIError: the database refuses, or has been away for longer than the patience.
         """
         async with self._turn:
-            return await self._insist(work, self._engine.begin)
+            return await self._insist(work)
 
     async def read(self, work: Work[T]) -> T:
         """Run without waiting for writers.
@@ -68,24 +69,17 @@ class Transactions:
         Raises:
             sqlalchemy.exc.DBAPIError: as for ``write``.
         """
-        return await self._insist(work, self._engine.connect)
+        return await self._insist(work)
 
-    async def _insist(self, work: Work[T], open_: Open) -> T:
+    async def _insist(self, work: Work[T]) -> T:
         give_up_at, pause_s = anyio.current_time() + self._patience_s, FIRST_PAUSE_S
         while True:
             try:
-                return await _attempt(work, open_)
+                async with transaction(self._engine) as connection:
+                    return await work(connection)
             except (DBAPIError, OSError) as fault:
                 if not is_transient(fault) or anyio.current_time() + pause_s > give_up_at:
                     raise
                 log.warning("the database is away, trying again in %.2f s: %s", pause_s, fault)
             await anyio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-
-
-async def _attempt(work: Work[T], open_: Open) -> T:
-    """Not to be cancelled halfway: a connection dropped in the middle keeps its thread, and SQLite's lock."""
-    with anyio.CancelScope(shield=True):
-        async with open_() as connection:
-            result = await work(connection)
-    return result

@@ -14,6 +14,7 @@ from shared.stomp.heartbeat import Heartbeat, agree
 from shared.stomp.wire import Frame, Parser, WireError, encode
 
 HEART_BEAT = b"\n"
+CORK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         self._receipts: dict[str, asyncio.Future[None]] = {}
         self._writable = asyncio.Event()
         self._writable.set()
+        self._pending: list[bytes] = []
+        self._n_pending = 0
         self._fault = ""
         self.connected: asyncio.Future[None] = loop.create_future()
         self.lost = asyncio.Event()
@@ -97,11 +100,7 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
     @property
     def alive(self) -> bool:
         """Whether frames may still be sent."""
-        return self._open_transport is not None
-
-    @property
-    def _open_transport(self) -> asyncio.Transport | None:
-        return self._transport if self._transport and not self._transport.is_closing() else None
+        return self._transport is not None and not self._transport.is_closing()
 
     @property
     def writable(self) -> bool:
@@ -109,15 +108,26 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         return self.alive and self._writable.is_set()
 
     def write(self, data: bytes) -> None:
-        """Send encoded frames.
+        """Send encoded frames, together with whatever else is said in this turn of the event loop.
 
         Raises:
             ConnectionLostError: there is nobody to send them to.
         """
-        transport = self._open_transport
-        if transport is None:
+        if not self.alive:
             raise ConnectionLostError(self._fault or "the connection to the broker is closed")
-        transport.write(data)
+        if not self._pending:
+            self._loop.call_soon(self._flush)
+        self._pending.append(data)
+        self._n_pending += len(data)
+        if self._n_pending > CORK_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Hand what has gathered to the network: many small frames, one system call."""
+        if self._pending and self._transport and self.alive:
+            self._transport.write(b"".join(self._pending))
+        self._pending.clear()
+        self._n_pending = 0
 
     async def drain(self) -> None:
         """Wait while more is buffered than the network takes."""
@@ -211,8 +221,8 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
             self._listener.complain(self, RefusalError(*words))
 
     def _beat(self) -> None:
-        if transport := self._open_transport:
-            transport.write(HEART_BEAT)
+        if self.alive:
+            self.write(HEART_BEAT)
 
     def _give_up(self) -> None:
         self.abort("the broker fell silent")

@@ -7,7 +7,6 @@ from typing import NamedTuple
 END_OF_HEADERS = b"\n\n"
 MAX_HEAD_BYTES = 2**20
 _SPECIAL = re.compile(r"[\\\n\r:\0]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", ":": r"\c"})
 _ESCAPED = re.compile(r"\\([\\nrc])")
 _MEANING = {"\\": "\\", "n": "\n", "r": "\r", "c": ":"}
 _UNESCAPED_COMMANDS = frozenset({"CONNECT", "CONNECTED"})  # the specification keeps these readable for STOMP 1.0
@@ -44,7 +43,9 @@ def _written(text: str, plain: bool, *, is_value: bool = False) -> str:  # noqa:
         return text
     if "\0" in text or (plain and ("\n" in text or "\r" in text or (":" in text and not is_value))):
         raise WireError(f"STOMP cannot carry this header: {text[:80]!r}")
-    return text if plain else text.translate(_ESCAPES)
+    if plain:
+        return text
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r").replace(":", r"\c")
 
 
 class Parser:
@@ -133,21 +134,24 @@ def _parse_head(head: bytearray) -> tuple[str, dict[str, str]]:
     try:
         text = head.decode()
         lines = (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split("\n")
-        command = lines[0]
-        headers = dict([line.split(":", 1) for line in lines[:0:-1]])
+        headers = {}
+        for line in lines[:0:-1]:
+            key, value = line.split(":", 1)
+            if "\\" in line:
+                key, value = _meant(key), _meant(value)
+            headers[key] = value
     except ValueError as fault:
         raise WireError(f"not STOMP: {bytes(head[:80])!r}") from fault
-    if not command.isalpha():
+    if not lines[0].isalpha():
         raise WireError(f"not STOMP: {text[:80]!r}")
-    if "\\" in text:
-        headers = {_meant(key): _meant(value) if "\\" in value else value for key, value in headers.items()}
-    return command, headers
+    return lines[0], headers
 
 
 def _meant(text: str) -> str:
-    if "\\\\" not in text:
-        return text.replace("\\c", ":").replace("\\n", "\n").replace("\\r", "\r")
-    return _ESCAPED.sub(lambda match: _MEANING[match[1]], text)
+    if "\\\\" in text:
+        return _ESCAPED.sub(lambda match: _MEANING[match[1]], text)
+    text = text.replace("\\c", ":")
+    return text.replace("\\n", "\n").replace("\\r", "\r") if "\\" in text else text
 
 
 def _content_length(text: str) -> int:
