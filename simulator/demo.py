@@ -29,12 +29,12 @@ def demo_grid() -> GridScan:
 
 
 def demo_rotation() -> RotationScan:
-    """40 slices of a degree of a lysozyme crystal, through the axes whose absences tell the screw axes."""
+    """36 slices of a degree of a lysozyme crystal, across both axes whose absences tell the screw axes."""
     return RotationScan(
-        n_images=40,
+        n_images=36,
         width=1.0,
-        start=150,
-        detector=Detector(model="1M", distance_mm=160),
+        start=153,
+        detector=Detector(model="1M", distance_mm=150),
         beam=Beam(),
-        crystal=Crystal(LYSOZYME, "P43212", d_min=2.3, mosaicity=0.06, wilson_b=22, scale=600, seed=10),
+        crystal=Crystal(LYSOZYME, "P43212", d_min=3.2, mosaicity=0.06, wilson_b=35, scale=150, seed=10),
     )

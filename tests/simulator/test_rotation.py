@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulator.demo import demo_rotation
 from simulator.prediction import predict_events
 from simulator.rotation import Imperfections
 
@@ -59,6 +60,16 @@ def test_disturbed_events_scatter_as_told(rotation):
         0.02, rel=0.05
     )
     assert np.std(disturbed.intensity / events.intensity) == pytest.approx(0.1, rel=0.05)
+
+
+def test_the_demonstration_measures_the_reflections_that_tell_the_screw_axes():
+    scan = demo_rotation()
+    events = predict_events(scan.crystal, scan.detector, scan.beam.wavelength)
+    swept = events[(events.phi - scan.start) % 360 < scan.n_images * scan.width]
+    hkl = np.abs(scan.crystal.reflections.hkl[swept.reflection])
+
+    assert np.count_nonzero(~hkl[:, :2].any(axis=1)) >= 2
+    assert np.count_nonzero(~hkl[:, 1:].any(axis=1) | ~hkl[:, ::2].any(axis=1)) >= 4
 
 
 def test_the_truth_is_the_crystal(rotation):
