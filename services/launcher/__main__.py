@@ -5,8 +5,9 @@ from functools import partial
 import anyio
 
 from services.launcher.backends.local import LocalBackend
-from services.launcher.handler import Launcher, launch
+from services.launcher.handler import launch
 from services.launcher.inflight import InFlight
+from services.launcher.launcher import Launcher
 from services.launcher.settings import Settings
 from services.launcher.supervisor import adopt_runs, supervise
 from shared.messages import ProcessCollection

@@ -1,42 +1,23 @@
 """A processing request in, a submitted run out; what cannot run is a failed result, never silence."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import anyio
 from anyio import to_thread
 from opentelemetry import trace
 
-from services.launcher.backends import Backend, BackendError
-from services.launcher.inflight import InFlight
+from services.launcher.backends import BackendError
 from services.launcher.installed import missing_software
-from services.launcher.pipelines import TABLE
-from services.launcher.plan import RefusedRunError, Table, family_of, pipeline_of, plan_job
+from services.launcher.launcher import Launcher
+from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.runs import Job, RunStatus
-from services.launcher.settings import Settings
 from services.launcher.telling import changed, refused
 from shared import telemetry
 from shared.messages import Message, ProcessCollection, RunState
 
-Publish = Callable[[Message], Awaitable[None]]
 WAITING = RunStatus(RunState.QUEUED)
-
-
-@dataclass(frozen=True)
-class Launcher:
-    """What handler and supervisor share.
-
-    Attributes:
-        publish: says at once what belongs to no delivery, or cannot wait for its settlement.
-    """
-
-    settings: Settings
-    backend: Backend
-    flights: InFlight
-    publish: Publish
-    table: Table = field(default_factory=lambda: TABLE)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
@@ -49,7 +30,7 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     try:
         job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
         status = await _submitted(job, launcher)
-    except (RefusedRunError, BackendError) as refusal:
+    except (RefusedRunError, BackendError, OSError) as refusal:
         for message in refused(request, family_of(request, launcher.table), str(refusal)):
             yield message
         return

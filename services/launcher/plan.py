@@ -46,13 +46,19 @@ def run_directory(request: ProcessCollection, settings: Settings) -> Path:
     """
     collection = request.collection
     visit = Path(collection.visit_directory)
-    _within_roots(visit, settings.data_roots)
     root = settings.processing_root
     base = root / collection.beamline / collection.visit if root else visit / "processed"
     series = f"{collection.prefix}_{collection.run_number}"
-    directory = base / collection.folder / series / request.pipeline / request.run_id
+    try:
+        _within_roots(visit, settings.data_roots)
+        return _below(base, base / collection.folder / series / request.pipeline / request.run_id)
+    except (OSError, RuntimeError, ValueError) as fault:  # a loop of links, a name too long, a null byte
+        raise RefusedRunError(f"{visit} cannot be resolved: {fault}; announce a path that can") from fault
+
+
+def _below(base: Path, directory: Path) -> Path:
     if not directory.resolve().is_relative_to(base.resolve()):
-        raise RefusedRunError(f"folder {collection.folder!r} leads out of {base}; announce it relative to the visit")
+        raise RefusedRunError(f"{directory} leads out of {base}; announce folder and prefix relative to the visit")
     return directory
 
 

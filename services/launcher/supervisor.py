@@ -7,7 +7,7 @@ import anyio
 from anyio import to_thread
 
 from services.launcher.backends import BackendError
-from services.launcher.handler import Launcher
+from services.launcher.launcher import Launcher
 from services.launcher.reports import report
 from services.launcher.runs import Ending, Job
 from services.launcher.telling import changed, record_spans, vanished

@@ -9,8 +9,9 @@ import pytest
 
 from services.launcher.backends import BackendError
 from services.launcher.backends.local import LocalBackend
-from services.launcher.handler import Launcher, launch
+from services.launcher.handler import launch
 from services.launcher.inflight import InFlight
+from services.launcher.launcher import Launcher
 from services.launcher.pipelines import TABLE
 from services.launcher.runs import RunDirectory
 from services.launcher.supervisor import adopt_runs, look_at, supervise
@@ -129,9 +130,11 @@ async def test_a_failed_run_says_the_programs_last_words(tmp_path):
         ({"parameters": {"d_min": 0.01}}, "a number from 0.5 to 20 Å"),
         ({"parameters": {"script": "rm -rf"}}, "there is no parameter 'script'"),
         ({"folder": "../../elsewhere"}, "leads out of"),
+        ({"prefix": "x\0"}, "cannot be resolved"),
+        ({"master_file": "a" * 300}, "File name too long"),
         ({"prefix": "xtal9"}, "xtal9_1_master.h5 was not there within 0.1 s"),
     ],
-    ids=["pipeline", "range", "parameter", "folder", "file"],
+    ids=["pipeline", "range", "parameter", "folder", "null byte", "long name", "file"],
 )
 async def test_what_cannot_run_is_one_failed_result_that_says_what_to_do(tmp_path, changes, advice):
     async with running(make(tmp_path, table(), master_deadline_s=0.1)) as mesh:
