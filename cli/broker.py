@@ -71,7 +71,7 @@ class LocalBroker:
 
         Raises:
             NoActiveMQError: there is no ActiveMQ on this machine.
-            LocalBrokerError: it ended or did not answer within 90 s; its port is taken, or another broker works in this directory.
+            LocalBrokerError: no answer within 90 s, its port is taken, or another broker works there.
         """
         if self.pid is not None:
             return
