@@ -76,7 +76,7 @@ def replay_(
 ) -> None:
     """A recorded grid scan, collected again.
 
-    Example: mxmesh simulate replay tests/data/thaumatin_grid/thau_master.h5 --steps-x 10
+    Example: mxmesh simulate replay tests/data/thaumatin_grid/thaumatin_grid_master.h5 --steps-x 9
     """
     with explained(NoMeshError):
         session = session_of(RunningMesh.find(home))
@@ -97,15 +97,12 @@ def _simulate(home: Path, scan: GridScan | RotationScan, frame_rate: float | Non
 def generate(scan: GridScan | RotationScan, cache: Path = CACHE) -> Path:
     """Frames of a scan, generated with a progress bar unless they are in the cache."""
     with progress() as bars:
-        bar = bars.add_task(f"generate {scan.n_images} images", total=scan.n_images, visible=True)
-        show = partial(_show, bars, bar)
-        frames = cached_frames(scan, cache, workers=cpu_count() or 1, on_progress=show)
-        bars.update(bar, completed=scan.n_images)
-    return frames
+        bar = bars.add_task(f"generate {scan.n_images} images", total=scan.n_images, visible=False)
 
+        def show(done: int, _of: int) -> None:
+            bars.update(bar, completed=done, visible=True)
 
-def _show(bars: Progress, bar: object, done: int, _of: int) -> None:
-    bars.update(bar, completed=done)  # type: ignore[arg-type]  # Rich's TaskID is a NewType of int
+        return cached_frames(scan, cache, workers=cpu_count() or 1, on_progress=show)
 
 
 def session_of(running: RunningMesh) -> Session:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from cli.console import JsonOption, err, explained, out, print_json
@@ -28,7 +29,7 @@ def centre(
     if as_json:
         print_json(crystals[0].model_dump(mode="json") if crystals else None)
     else:
-        table = Table("centre x, y [boxes]", "boxes", "spots", "best box x, y", "its spots")
+        table = Table(escape("centre x, y [boxes]"), "boxes", "spots", "best box x, y", "its spots")
         for c in crystals:
             x, y = c.centre_of_mass
             table.add_row(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cli.beamline import progress
@@ -36,7 +37,7 @@ def find_spots(
     """
     with explained(ImageNotReady, ImageUnreadable):
         n_images = count_images(str(file))
-    table = Table(*HEADINGS)
+    table = Table(*map(escape, HEADINGS))
     n_failed = 0
     with progress() as bars:
         bar = bars.add_task(file.name, total=n_images)

@@ -42,7 +42,7 @@ def show(answer: Mapping[str, Any], page_url: str) -> None:
 
 def _collections(collections: list[dict[str, Any]]) -> Table:
     table = Table(
-        "collection", "experiment", "state", "images", "failed", "crystal x, y [boxes]", "processing", "trace"
+        "collection", "experiment", "state", "images", "failed", escape("crystal x, y [boxes]"), "processing", "trace"
     )
     for c in collections:
         centres = "; ".join("{:.2f}, {:.2f}".format(*crystal["centre_box"]) for crystal in c["crystals"][:2])

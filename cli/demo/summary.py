@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from cli.demo.scenario import GridOutcome, RotationOutcome
@@ -19,7 +20,7 @@ def grid_table(outcomes: dict[str, GridOutcome]) -> Table:
         table.add_column(name)
     rows = {name: _grid_rows(outcome) for name, outcome in outcomes.items()}
     for label in next(iter(rows.values())):
-        table.add_row(label, *(rows[name][label] for name in outcomes))
+        table.add_row(escape(label), *(rows[name][label] for name in outcomes))
     return table
 
 
@@ -56,7 +57,7 @@ def _cell_table(outcome: RotationOutcome, result: ProcessingResult) -> Table:
         table.add_column(heading)
     cell = reduction.unit_cell
     off = f"{cell_difference_percent(cell, truth.cell):.3f} %" if cell else "-"
-    table.add_row("cell [Å, degrees]", _cell(cell) if cell else "-", _cell(truth.cell), off)
+    table.add_row(escape("cell [Å, degrees]"), _cell(cell) if cell else "-", _cell(truth.cell), off)
     table.add_row("space group", reduction.space_group or "-", truth.space_group, "up to the hand")
     table.add_row("spots indexed", f"{reduction.n_indexed} of {reduction.n_spots}", "", "")
     table.add_row("trace", outcome.trace_id or "-", "", "")
@@ -69,9 +70,9 @@ def _shell_table(result: ProcessingResult) -> Table:
     shells = result.reduction.shells
     for shell in shells:
         table.add_column(shell.shell)
-    table.add_row("resolution [Å]", *(f"{s.d_max_A:.2f} - {s.d_min_A:.2f}" for s in shells))
+    table.add_row(escape("resolution [Å]"), *(f"{s.d_max_A:.2f} - {s.d_min_A:.2f}" for s in shells))
     table.add_row("observations / unique", *(f"{s.n_observations} / {s.n_unique}" for s in shells))
-    table.add_row("completeness [%]", *(_number(s.completeness_percent, 1) for s in shells))
+    table.add_row(escape("completeness [%]"), *(_number(s.completeness_percent, 1) for s in shells))
     table.add_row("multiplicity", *(_number(s.multiplicity, 2) for s in shells))
     table.add_row("mean I/sigma", *(_number(s.i_over_sigma, 1) for s in shells))
     table.add_row("Rmerge", *(_number(s.r_merge, 3) for s in shells))
@@ -82,10 +83,9 @@ def _shell_table(result: ProcessingResult) -> Table:
 
 
 def _step_table(result: ProcessingResult) -> Table:
-    table = Table(title="steps")
+    table = Table("step", "state", escape("time [s]"), title="steps")
     for step in result.steps:
-        table.add_column(f"{step.name.removeprefix('dials.')} [s]")
-    table.add_row(*(_number(step.seconds, 1) for step in result.steps))
+        table.add_row(step.name, step.state, _number(step.seconds, 1))
     return table
 
 

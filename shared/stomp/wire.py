@@ -55,10 +55,10 @@ class Parser:
     """
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._head: tuple[str, dict[str, str]] | None = None
+        self._pieces: list[bytes] = []
+        self._n_bytes = 0
         self._wanted = 0
-        self._searched = 0
+        self._head: tuple[str, dict[str, str]] | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes.
@@ -66,85 +66,75 @@ class Parser:
         Raises:
             WireError: this is not STOMP; nothing more can be read from this peer.
         """
-        self._buffer += data
-        if len(self._buffer) < self._wanted:
+        self._pieces.append(data)
+        self._n_bytes += len(data)
+        if self._n_bytes < self._wanted:
             return []
+        buffer = b"".join(self._pieces)
         frames: list[Frame] = []
         start = 0
         while True:
-            frame, start = self._next(start)
+            frame, start = self._next(buffer, start)
             if frame is None:
-                del self._buffer[:start]
-                return frames
+                break
             frames.append(frame)
+        self._pieces = [buffer[start:]]
+        self._n_bytes = len(buffer) - start
+        return frames
 
-    def _next(self, start: int) -> tuple[Frame | None, int]:
+    def _next(self, buffer: bytes, start: int) -> tuple[Frame | None, int]:
         """The frame that begins at ``start`` if it is whole, and where to go on."""
         if self._head is None:
-            start = self._read_head(start)
+            start = self._read_head(buffer, start)
             if self._head is None:
                 return None, start
         command, headers = self._head
-        end = self._end_of_body(headers, start)
-        if end is None:
+        length = headers.get("content-length")
+        end = buffer.find(0, start) if length is None else start + _content_length(length)
+        if end < 0 or end >= len(buffer):
+            self._wanted = end - start + 1
             return None, start
-        self._head, self._wanted, self._searched = None, 0, 0
-        return Frame(command, headers, bytes(self._buffer[start:end])), end + 1
+        if buffer[end]:
+            raise WireError("a frame is longer than its content-length")
+        self._head, self._wanted = None, 0
+        return Frame(command, headers, buffer[start:end]), end + 1
 
-    def _read_head(self, start: int) -> int:
+    def _read_head(self, buffer: bytes, start: int) -> int:
         """Read command and headers into ``_head`` if they are whole; where the body begins, or the head shall."""
-        buffer = self._buffer
         while start < len(buffer) and buffer[start] in _BETWEEN_FRAMES:
             start += 1
-        found = _end_of_head(buffer, start)
-        if found is None:
-            if len(buffer) - start > MAX_HEAD_BYTES:
-                raise WireError(f"a frame's headers exceed {MAX_HEAD_BYTES} bytes")
-            return start
-        end, body = found
-        self._head = _parse_head(buffer[start:end])
-        return body
-
-    def _end_of_body(self, headers: dict[str, str], start: int) -> int | None:
-        length = headers.get("content-length")
-        if length is None:
-            end = self._buffer.find(0, start + self._searched)
-            if end < 0:
-                self._searched = len(self._buffer) - start
-            return None if end < 0 else end
-        end = start + _content_length(length)
-        if len(self._buffer) <= end:
-            self._wanted = end - start + 1
-            return None
-        if self._buffer[end]:
-            raise WireError("a frame is longer than its content-length")
-        return end
+        end = buffer.find(END_OF_HEADERS, start)
+        crlf = buffer.find(b"\n\r\n", start, len(buffer) if end < 0 else end)
+        if crlf >= 0:
+            self._head = _parse_head(buffer[start:crlf].replace(b"\r\n", b"\n").removesuffix(b"\r"))
+            return crlf + 3
+        if end >= 0:
+            self._head = _parse_head(buffer[start:end])
+            return end + 2
+        if len(buffer) - start > MAX_HEAD_BYTES:
+            raise WireError(f"a frame's headers exceed {MAX_HEAD_BYTES} bytes")
+        return start
 
 
-def _end_of_head(buffer: bytearray, start: int) -> tuple[int, int] | None:
-    """Where a head ends and where its body begins; lines may end with CR LF."""
-    end = buffer.find(END_OF_HEADERS, start)
-    crlf = buffer.find(b"\n\r\n", start, len(buffer) if end < 0 else end)
-    if crlf >= 0:
-        return crlf, crlf + 3
-    return None if end < 0 else (end, end + 2)
-
-
-def _parse_head(head: bytearray) -> tuple[str, dict[str, str]]:
+def _parse_head(head: bytes) -> tuple[str, dict[str, str]]:
     try:
         text = head.decode()
-        lines = (text.replace("\r\n", "\n").removesuffix("\r") if "\r" in text else text).split("\n")
-        headers = {}
-        for line in lines[:0:-1]:
-            key, value = line.split(":", 1)
-            if "\\" in line:
-                key, value = _meant(key), _meant(value)
-            headers[key] = value
+        lines = text.split("\n")
+        headers = dict([line.split(":", 1) for line in lines[:0:-1]])
     except ValueError as fault:
-        raise WireError(f"not STOMP: {bytes(head[:80])!r}") from fault
+        raise WireError(f"not STOMP: {head[:80]!r}") from fault
     if not lines[0].isalpha():
-        raise WireError(f"not STOMP: {text[:80]!r}")
-    return lines[0], headers
+        raise WireError(f"not STOMP: {head[:80]!r}")
+    return lines[0], _unescaped(headers) if "\\" in text else headers
+
+
+def _unescaped(headers: dict[str, str]) -> dict[str, str]:
+    if "\\" in "".join(headers):
+        return {_meant(key): _meant(value) for key, value in headers.items()}
+    for key, value in headers.items():
+        if "\\" in value:
+            headers[key] = _meant(value)
+    return headers
 
 
 def _meant(text: str) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 
 import anyio
 import pytest
@@ -44,8 +45,9 @@ async def running_step(backend, planned):
     return await until(running)
 
 
-def alive(pid):
-    return wrapper.start_ticks(pid) is not None
+async def gone(pid):
+    """A killed process may take a moment."""
+    return wrapper.start_ticks(pid) is None
 
 
 async def test_all_steps_done_is_a_success(backend, tmp_path):
@@ -115,13 +117,13 @@ async def test_the_time_limit_ends_the_whole_process_group(backend, tmp_path):
     ending = await finish(backend, planned)
     assert ending.state is RunState.TIMED_OUT
     assert ending.reason == "stubborn: not done within the time limit of 0.5 s"
-    assert not alive(int((planned.directory / "child.txt").read_text()))
+    await until(partial(gone, int((planned.directory / "child.txt").read_text())))
 
 
 async def test_what_a_step_leaves_running_is_ended_with_it(backend, tmp_path):
     planned = job(tmp_path, step("litter", "sleep 60 & echo $! > done.txt"))
     assert (await finish(backend, planned)).state is RunState.SUCCEEDED
-    assert not alive(int((planned.directory / "done.txt").read_text()))
+    await until(partial(gone, int((planned.directory / "done.txt").read_text())))
 
 
 async def test_a_cancelled_run_says_so_and_its_program_is_gone(backend, tmp_path):
@@ -132,7 +134,7 @@ async def test_a_cancelled_run_says_so_and_its_program_is_gone(backend, tmp_path
     ending = await end_of(backend, planned)
     assert ending.state is RunState.CANCELLED
     assert ending.reason == "slow: stopped by SIGTERM"
-    assert not alive(program.pid)
+    await until(partial(gone, program.pid))
 
 
 async def test_a_run_whose_wrapper_is_killed_is_lost_and_its_program_ended(backend, tmp_path):
@@ -144,11 +146,7 @@ async def test_a_run_whose_wrapper_is_killed_is_lost_and_its_program_ended(backe
     assert ending.state is RunState.LOST
     assert "vanished during slow" in ending.reason
     assert [done.state for done in ending.steps] == ["failed"]
-    await until(lambda: gone(program.pid))
-
-
-async def gone(pid):
-    return not alive(pid)
+    await until(partial(gone, program.pid))
 
 
 async def test_an_end_is_written_once(backend, tmp_path):
