@@ -17,13 +17,14 @@ from statistics import median
 from benchmarks.stomp.adapter import Adapter, Port
 from benchmarks.stomp.course import BODY, Contestant, Place, Usage
 from benchmarks.stomp.hand_written import HandWritten
+from benchmarks.stomp.hand_written_async import HandWrittenAsync
 from benchmarks.stomp.peers import Stompman, StompPy
 from cli.broker import LocalBroker
 
 Figures = dict[str, dict[str, list[Usage]]]
 ROUNDS, N_MESSAGES, N_TRANSACTIONS = 5, 1000, 100
 IN_FLIGHT = 8
-CONTESTANTS: tuple[Contestant, ...] = (HandWritten(), Adapter(), Port(), Stompman(), StompPy())
+CONTESTANTS: tuple[Contestant, ...] = (HandWritten(), HandWrittenAsync(), Adapter(), Port(), Stompman(), StompPy())
 DISCIPLINES: dict[str, tuple[int, Callable[[Contestant, Place, int], Usage | None]]] = {
     "send": (N_MESSAGES, lambda who, place, n: who.send(place, n)),
     "receive": (N_MESSAGES, lambda who, place, n: who.receive(place, n)),
@@ -65,14 +66,22 @@ def table(figures: Figures) -> str:
     for who in CONTESTANTS:
         cells = [cell(figures[discipline], who.name, DISCIPLINES[discipline][0]) for discipline in DISCIPLINES]
         lines.append(f"{who.name:32}" + "".join(f"{text:>30}" for text in cells))
-    ours, floor = Adapter.name, HandWritten.name
-    for discipline in ("send", "receive"):
-        found = figures[discipline]
-        to_floor, to_peer = ratio(found, ours, floor), ratio(found, Stompman.name, ours)
-        lines.append(
-            f"{discipline}: {to_floor:.2f} x the hand-written socket's CPU time, stompman's is {to_peer:.1f} x ours"
-        )
+    lines += [verdict(figures, name) for name in ("send", "receive", "both")]
     return "\n".join(lines)
+
+
+def verdict(figures: Figures, discipline: str) -> str:
+    """The adapter's CPU time beside the floors' and stompman's."""
+    floor, async_floor, peer = (
+        ratio(figures, discipline, one, other)
+        for one, other in (
+            (Adapter.name, HandWritten.name),
+            (Adapter.name, HandWrittenAsync.name),
+            (Stompman.name, Adapter.name),
+        )
+    )
+    ours = f"{floor:.2f} x the hand-written socket's, {async_floor:.2f} x hand-written asyncio's"
+    return f"CPU time, {discipline}: {ours}; stompman's is {peer:.1f} x ours"
 
 
 def cell(found: dict[str, list[Usage]], name: str, n: int) -> str:
@@ -87,9 +96,18 @@ def cpu_us(found: dict[str, list[Usage]], name: str, n: int) -> float:
     return 1e6 * median(usage.cpu_s for usage in found[name]) / n
 
 
-def ratio(found: dict[str, list[Usage]], one: str, other: str) -> float:
+def ratio(figures: Figures, discipline: str, one: str, other: str) -> float:
     """Median over the rounds of one contestant's CPU time in the other's."""
-    return median(a.cpu_s / b.cpu_s for a, b in zip(found[one], found[other], strict=True))
+    spent = {who: rounds_cpu_s(figures, discipline, who) for who in (one, other)}
+    return median(a / b for a, b in zip(spent[one], spent[other], strict=True))
+
+
+def rounds_cpu_s(figures: Figures, discipline: str, who: str) -> list[float]:
+    """CPU time of each round [s]; ``both`` is sending and receiving."""
+    if discipline == "both":
+        parts = (rounds_cpu_s(figures, name, who) for name in ("send", "receive"))
+        return [sum(pair) for pair in zip(*parts, strict=True)]
+    return [usage.cpu_s for usage in figures[discipline][who]]
 
 
 def report(figures: Figures, source: str) -> dict[str, object]:
