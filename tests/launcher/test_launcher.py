@@ -41,11 +41,17 @@ class Mesh:
         return [message for message in self.bus.broker.sent if isinstance(message, kind)]
 
     async def results(self, n=1):
-        async def enough():
-            return len(self.said(ProcessingResult)) >= n
-
-        await until(enough)
+        """The first ``n`` results, once they are said."""
+        await self.true(lambda: len(self.said(ProcessingResult)) >= n)
         return self.said(ProcessingResult)
+
+    async def true(self, condition):
+        """Wait until a condition holds."""
+
+        async def holds():
+            return condition()
+
+        await until(holds)
 
 
 def make(visit, rows, bus=None, backend=None, **changes):
@@ -80,6 +86,7 @@ async def test_a_request_becomes_a_result(tmp_path):
     async with running(make(tmp_path, table(FIRST, SECOND))) as mesh:
         mesh.ask(request(tmp_path))
         (result,) = await mesh.results()
+        await mesh.true(lambda: mesh.bus.settled)
     assert result.state is RunState.SUCCEEDED
     assert result.run.run_id == request(tmp_path).run_id
     assert [done.name for done in result.steps] == ["first", "second"]
@@ -100,14 +107,15 @@ async def test_every_step_is_told_while_it_runs(tmp_path):
         assert mesh.said(ProcessingResult) == []
         (job(tmp_path).directory / "go").touch()
         await mesh.results()
-    assert mesh.said(RunChanged)[-1].state is RunState.SUCCEEDED
+    assert max(mesh.said(RunChanged), key=lambda change: change.at).state is RunState.SUCCEEDED
 
 
 async def test_an_end_is_said_once_and_remembered(tmp_path):
     async with running(make(tmp_path, table())) as mesh:
         mesh.ask(request(tmp_path))
         await mesh.results()
-        await anyio.sleep(0.2)
+        await mesh.true(lambda: not mesh.launcher.flights.full)
+        await anyio.sleep(5 * mesh.launcher.settings.poll_s)
     assert len(mesh.said(ProcessingResult)) == 1
     assert RunDirectory(job(tmp_path).directory).published
     assert list((tmp_path / "state").iterdir()) == []
@@ -200,8 +208,8 @@ async def test_a_repeated_request_does_not_run_twice(tmp_path):
         mesh.ask(request(tmp_path))
         mesh.ask(request(tmp_path))
         await mesh.results()
+        await mesh.true(lambda: len(mesh.bus.settled) == 2)
     assert (job(tmp_path).directory / "count.txt").read_text() == "run\n"
-    assert len(mesh.bus.settled) == 2
 
 
 async def test_a_request_for_a_finished_run_is_answered_with_its_result(tmp_path):
@@ -231,8 +239,8 @@ async def test_a_restarted_launcher_adopts_runs_and_counts_them_among_its_slots(
         assert restarted.launcher.flights.full
         (job(tmp_path).directory / "go").touch()
         (result,) = await restarted.results()
+        await restarted.true(lambda: not restarted.launcher.flights.full)
     assert result.state is RunState.SUCCEEDED
-    assert not restarted.launcher.flights.full
 
 
 async def test_the_supervisor_speaks_in_the_trace_of_the_request(tmp_path):
