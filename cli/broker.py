@@ -116,9 +116,10 @@ class LocalBroker:
         self.stop()
 
     def _configure(self) -> None:
-        if self.tls and not self._tls_ports:
-            self._tls_ports = tuple(free_ports(len(TLS_SCHEMES)))
-        self.port = self.port or free_ports(1)[0]
+        port, *tls_ports = free_ports(1 + len(TLS_SCHEMES))
+        self.port = self.port or port
+        if self.tls:
+            self._tls_ports = self._tls_ports or tuple(tls_ports)
         self.password = self.password or self.files.password()
         if self.tls:
             self.files.make_certificate(self.password)

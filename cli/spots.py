@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from os import cpu_count
 from pathlib import Path
 from typing import Annotated
@@ -59,7 +60,7 @@ def _reports(file: str, n_images: int, workers: int) -> Iterator[ImageReport]:
     if workers == 1:
         yield from map(partial(_report, file), range(n_images))
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(partial(_report, file), range(n_images))
 
 

@@ -15,14 +15,6 @@ from cli.home import DEFAULT_HOME, HomeOption
 from cli.mesh import Mesh, Plan, SettingsOf, start_mesh
 from cli.processes import ServiceDiedError
 
-EXAMPLES = """Examples:
-
-    mxmesh up --data-root /dls/i03/data
-
-    mxmesh up --home ./state --data-root ./data --page-port 8601
-
-    MXMESH_BROKER_URL=stomp+ssl://mq.example.org:61614 MXMESH_BROKER_USER=mx mxmesh up --data-root /data
-"""
 START_FAULTS = (LocalBrokerError, NoActiveMQError, ServiceDiedError, TimeoutError, ExceptionGroup)
 
 
@@ -39,6 +31,14 @@ def up(
     """Start a broker and the five services; Ctrl-C stops them in good order.
 
     Uses the broker that $MXMESH_BROKER_URL names; without it, starts a real ActiveMQ of its own.
+
+    Examples:
+
+        mxmesh up --data-root /dls/i03/data
+
+        mxmesh up --home ./state --data-root ./data --page-port 8601
+
+        MXMESH_BROKER_URL=stomp+ssl://mq.example.org:61614 MXMESH_BROKER_USER=mx mxmesh up --data-root /data
     """
     with explained(OSError, orjson.JSONDecodeError):
         overrides: SettingsOf = orjson.loads(settings.read_bytes()) if settings else {}
