@@ -1,10 +1,12 @@
 """The tests' broker in a container, configured as ``LocalBroker`` configures its own."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from cli.activemq import Docker
@@ -21,7 +23,9 @@ def contained_broker(image: str, directory: Path, policy: Policy) -> Iterator[Br
     settings = BrokerSettings(url=f"stomp://127.0.0.1:{(port := free_ports(1)[0])}", user="mxmesh", password="secret")
     files.write_configuration("mxmesh", "secret", {"stomp+nio": port}, policy)
     entrypoint, *command = Docker(image).inside(directory)
-    container = DockerContainer(image, command=command, entrypoint=entrypoint, network_mode="host")
+    testcontainers_config.ryuk_disabled = True  # its image would have to be pulled; leaving the context cleans up
+    owner = f"{os.getuid()}:{os.getgid()}"
+    container = DockerContainer(image, entrypoint=entrypoint, network_mode="host", user=owner).with_command(command)
     with container.with_volume_mapping(str(directory), str(directory), "rw"):
         deadline = time.monotonic() + START_TIMEOUT_S
         while not answers(port, "mxmesh", "secret"):

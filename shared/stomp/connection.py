@@ -148,16 +148,14 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         await self.drain()
         answers = {f"r{next(self._ids)}": self._loop.create_future() for _ in frames}
         self._receipts |= answers
+        patience = self._loop.call_later(self._login.receipt_timeout_s, self._miss, frames[-1].command)
         try:
             wanting = zip(frames, answers, strict=True)
             self.write(before + b"".join([encode(f.command, f.headers | {"receipt": r}, f.body) for f, r in wanting]))
-            async with asyncio.timeout(self._login.receipt_timeout_s):
-                for answer in answers.values():
-                    await answer
-        except TimeoutError as fault:
-            self.abort(f"no receipt for {frames[-1].command} within {self._login.receipt_timeout_s:g} s")
-            raise ConnectionLostError(self._fault) from fault
+            for answer in answers.values():
+                await answer
         finally:
+            patience.cancel()
             for receipt in answers:
                 del self._receipts[receipt]
 
@@ -223,6 +221,9 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
     def _beat(self) -> None:
         if self.alive:
             self.write(HEART_BEAT)
+
+    def _miss(self, command: str) -> None:
+        self.abort(f"no receipt for {command} within {self._login.receipt_timeout_s:g} s")
 
     def _give_up(self) -> None:
         self.abort("the broker fell silent")

@@ -24,8 +24,10 @@ class Outgoing(NamedTuple):
 
     def frame(self, **headers: str) -> Frame:
         """Its SEND frame, with further headers."""
-        fixed = {"destination": self.destination, "content-length": str(len(self.body))}
-        return Frame("SEND", {**fixed, **self.headers, **headers}, self.body)
+        length = str(len(self.body))
+        return Frame(
+            "SEND", {"destination": self.destination, "content-length": length, **self.headers, **headers}, self.body
+        )
 
     def check(self) -> None:
         """Refuse here what the broker would refuse.
