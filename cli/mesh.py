@@ -138,7 +138,7 @@ def _settings(plan: Plan, name: str, broker: BrokerSettings, port: int) -> dict[
             "data_roots": [str(root) for root in plan.data_roots],
             "database_url": _sqlite(home / "announcements.sqlite"),
         },
-        "launcher": {"state_directory": str(home / "runs")},
+        "launcher": {"data_roots": [str(root) for root in plan.data_roots], "state_directory": str(home / "runs")},
         "writer": {"database_url": _sqlite(plan.database)},
         "aggregator": {"database_url": _sqlite(plan.history), "page_port": port},
     }

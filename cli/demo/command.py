@@ -26,6 +26,7 @@ from simulator.demo import demo_grid, demo_rotation
 
 REAL_GRID = Path(__file__).parents[2] / "tests" / "data" / "thaumatin_grid" / "thaumatin_grid_master.h5"
 KILL_AT_IMAGE = 200
+QUICK_DIALS = {"index_method": "fft1d", "max_refine": 5, "outlier": "tukey"}  # as exact here, in half the time
 KillOption = Annotated[
     list[str] | None,
     typer.Option(help="Kill this service (or broker) with signal 9 in the middle of the simulated grid; repeatable."),
@@ -52,10 +53,15 @@ def demo(
     generate(demo_grid())
     generate(demo_rotation())
     home = home.absolute()
-    plan = Plan(home, (home / "data",), page_port=page_port, tell=lambda line: err.print(line, highlight=False))
+    overrides = {"launcher": {"parameters": {"dials": QUICK_DIALS}}}
+    plan = Plan(home, (home / "data",), page_port=page_port, overrides=overrides, tell=_tell)
     with explained(LocalBrokerError, NoActiveMQError, ServiceDiedError, TimeoutError, OSError, ExceptionGroup):
         passed = anyio.run(_demo, plan, kill or [], keep, as_json)
     raise typer.Exit(0 if passed else 1)
+
+
+def _tell(line: str) -> None:
+    err.print(line, highlight=False)
 
 
 async def _demo(plan: Plan, kill: list[str], keep: bool, as_json: bool) -> bool:

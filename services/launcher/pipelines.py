@@ -8,6 +8,7 @@ from services.launcher.parameters import Choice, Flag, Number, Parameter, Text, 
 from shared.messages import PipelineFamily
 
 PAYLOAD = Path(__file__).parent / "payload"
+LIMIT = "resolution_limit.phil"
 SPACE_GROUP = r"[A-Za-z0-9 /:()\-]{1,20}"
 CELL = r"\d+(\.\d+)?([ ,]+\d+(\.\d+)?){5}"
 
@@ -94,6 +95,19 @@ def _dials(program: str, outputs: tuple[str, ...], *arguments: str, required: bo
     return StepPlan(name=f"dials.{program}", argv=(f"dials.{program}", *arguments), outputs=outputs, required=required)
 
 
+def _estimate_resolution(work: Work) -> StepPlan:
+    """Where the data end, unless the request says so."""
+    program = "dials.estimate_resolution"
+    argv = (work.python, f"{PAYLOAD}/estimate_resolution.py", LIMIT, program, *_models("scaled"))
+    return StepPlan(name=program, argv=argv, outputs=(LIMIT,))
+
+
+def _merging_statistics(work: Work, *limit: str) -> StepPlan:
+    result = "merging_statistics.json"
+    argv = (work.python, f"{PAYLOAD}/merging_statistics.py", "scaled_unmerged.mtz", result, *limit)
+    return StepPlan(name="merging_statistics", argv=argv, outputs=(result,))
+
+
 def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     """Data reduction by DIALS alone, from images to merged intensities."""
     nproc = f"nproc={work.n_processes}"
@@ -102,7 +116,7 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     lattice = {"index_method": "indexing.method", "max_refine": "basis_vector_combinations.max_refine"}
     index = work.options({**lattice, **symmetry, **outliers})
     refine = work.options({"scan_varying": "refinement.parameterisation.scan_varying", **outliers})
-    statistics = (work.python, f"{PAYLOAD}/merging_statistics.py", "scaled_unmerged.mtz", "merging_statistics.json")
+    cut = () if "d_min" in work.parameters else (LIMIT,)
     anomalous = work.options({"anomalous": "anomalous"})
     return (
         await_images(work),
@@ -128,8 +142,9 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
             *anomalous,
             *work.options({"d_min": "d_min"}),
         ),
-        StepPlan(name="merging_statistics", argv=statistics, outputs=("merging_statistics.json",)),
-        _dials("merge", ("merged.mtz",), *_models("scaled"), "output.mtz=merged.mtz"),
+        *(_estimate_resolution(work) for _ in cut),
+        _merging_statistics(work, *cut),
+        _dials("merge", ("merged.mtz",), *_models("scaled"), *cut, "output.mtz=merged.mtz"),
         _dials("report", ("dials.report.html",), *_models("scaled"), "output.html=dials.report.html", required=False),
     )
 
@@ -159,7 +174,10 @@ KNOWN = (
     Text("space_group", "known space group", SPACE_GROUP, "a symbol such as P43212"),
     Text("unit_cell", "known unit cell a, b, c [Å], alpha, beta, gamma [degrees]", CELL, "six numbers, commas between"),
 )
-DIALS_PROGRAMS = ("import", "find_spots", "index", "refine", "integrate", "symmetry", "scale", "merge", "report")
+DIALS_PROGRAMS = (
+    *("import", "find_spots", "index", "refine", "integrate"),
+    *("symmetry", "scale", "estimate_resolution", "merge", "report"),
+)
 TABLE = {
     pipeline.name: pipeline
     for pipeline in (

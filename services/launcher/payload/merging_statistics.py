@@ -1,6 +1,7 @@
-"""Merging statistics of an unmerged, scaled MTZ by iotbx: ``merging_statistics.py UNMERGED.mtz OUT.json [N_BINS]``.
+"""Merging statistics of an unmerged, scaled MTZ by iotbx: ``merging_statistics.py UNMERGED.mtz OUT.json [LIMIT.phil]``.
 
-Needs cctbx, as DIALS brings it. Rmerge is within I+/I-; Rmeas and Rpim are given over all and within I+/I-.
+The limit's file may hold ``d_min = 1.8`` [Å], which cuts the data first. Needs cctbx, as DIALS brings it. Rmerge is
+within I+/I-; Rmeas and Rpim are given over all and within I+/I-.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from iotbx import merging_statistics, mtz  # type: ignore[import-not-found]
 
+N_BINS = 20
 INTENSITIES = (["I", "SIGI"], ["I(+)", "SIGI(+)", "I(-)", "SIGI(-)"])
 
 
@@ -64,11 +66,17 @@ def shell(name: str, merged: Any, split: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
-def main(source: str, target: str, n_bins: str = "20") -> None:
+def cut(measured: Any, limit: Path | None) -> Any:  # noqa: ANN401 - cctbx is not typed
+    """What is within the resolution limit, if there is one."""
+    name, _, value = limit.read_text().partition("=") if limit else ("", "", "")
+    return measured.resolution_filter(d_min=float(value)) if name.strip() == "d_min" else measured
+
+
+def main(source: str, target: str, limit: str = "") -> None:
     """Read, compute, write whole or not at all."""
     content = mtz.object(source)
-    measured = intensities(content)
-    merged, split = (statistics(measured, int(n_bins), anomalous=anomalous) for anomalous in (False, True))
+    measured = cut(intensities(content), Path(limit) if limit else None)
+    merged, split = (statistics(measured, N_BINS, anomalous=anomalous) for anomalous in (False, True))
     pairs = {
         "overall": (merged.overall, split.overall),
         "inner": (merged.bins[0], split.bins[0]),
