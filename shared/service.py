@@ -2,13 +2,14 @@
 
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+from pydantic import ValidationError
 from starlette.applications import Starlette
 
 from shared import logs, stomp, telemetry
@@ -68,19 +69,35 @@ async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]
     """Be part of the mesh until SIGTERM or SIGINT; what is unfinished then goes back to the broker."""
     telemetry.configure(service, settings.span_file)
     logs.configure(service, settings.log_level)
+    pulse = Pulse(service)
     async with anyio.create_task_group() as outer:
         outer.start_soon(_cancel_on_signal, outer)
+        if settings.probe_port:
+            outer.start_soon(serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port)
         async with stomp.connect(service, settings.broker, settings.topology) as bus:
-            pulse = Pulse(service, broker_connected=lambda: bus.connected)
+            pulse.broker_connected = lambda: bus.connected
             async with anyio.create_task_group() as tasks:
-                if settings.probe_port:
-                    tasks.start_soon(
-                        serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port
-                    )
                 tasks.start_soon(_beat, bus, pulse, settings.beat_interval_s)
                 yield Member(bus, pulse, tasks)
                 tasks.cancel_scope.cancel()
         outer.cancel_scope.cancel()
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a service's ``main``; a wrong setting or a refused login ends it with one clear line and exit status 1."""
+    try:
+        anyio.run(main)
+    except* (BrokerError, ValidationError, FileNotFoundError) as faults:
+        raise SystemExit("; ".join(str(fault) for fault in leaves(faults))) from None
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The faults in a group of groups."""
+    for fault in group.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from leaves(fault)
+        else:
+            yield fault
 
 
 def body_as(kind: type[Said]) -> Decode[Said]:

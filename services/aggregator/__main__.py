@@ -3,8 +3,6 @@
 from datetime import timedelta
 from functools import partial
 
-import anyio
-
 from services.aggregator.board import Board
 from services.aggregator.decoding import hear
 from services.aggregator.handler import take_note
@@ -14,7 +12,7 @@ from services.aggregator.settings import Settings
 from services.aggregator.state import State, fold
 from services.aggregator.web.app import Page, make_app
 from shared.database import open_database
-from shared.service import Inbox, Member, join, work
+from shared.service import Inbox, Member, join, run, work
 from shared.web import serve_http
 
 
@@ -50,4 +48,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    run(main)

@@ -2,15 +2,13 @@
 
 from functools import partial
 
-import anyio
-
 from services.ingester.gda import Announced
 from services.ingester.handler import ingest
 from services.ingester.memory import Memory
 from services.ingester.settings import Settings
 from shared.database import open_database
 from shared.messages import CollectionStarts
-from shared.service import Inbox, join, work
+from shared.service import Inbox, join, run, work
 
 
 async def main() -> None:
@@ -26,4 +24,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    run(main)

@@ -2,8 +2,6 @@
 
 from functools import partial
 
-import anyio
-
 from services.launcher.backends.local import LocalBackend
 from services.launcher.handler import launch
 from services.launcher.inflight import InFlight
@@ -11,7 +9,7 @@ from services.launcher.launcher import Launcher
 from services.launcher.settings import Settings
 from services.launcher.supervisor import adopt_runs, supervise
 from shared.messages import ProcessCollection
-from shared.service import Inbox, body_as, join, work
+from shared.service import Inbox, body_as, join, run, work
 
 
 async def main() -> None:
@@ -29,4 +27,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    run(main)

@@ -2,13 +2,11 @@
 
 from functools import partial
 
-import anyio
-
 from services.spotfinder.handler import find_spots
 from services.spotfinder.settings import Settings
 from services.spotfinder.workers import Workers
 from shared.messages import FindSpots
-from shared.service import Inbox, body_as, join, work
+from shared.service import Inbox, body_as, join, run, work
 
 
 async def main() -> None:
@@ -24,4 +22,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    run(main)

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import get_args
 
-import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.writer.grids import Grids
@@ -15,7 +14,7 @@ from services.writer.settings import Settings
 from services.writer.transactions import Transactions
 from shared.database import open_database
 from shared.messages import CollectionAccepted, CollectionEnded, PipelineFamily, ProcessingResult, SpotsFound
-from shared.service import Inbox, Member, body_as, join, work
+from shared.service import Inbox, Member, body_as, join, run, work
 
 
 async def write_results(member: Member, engine: AsyncEngine, settings: Settings) -> None:
@@ -55,4 +54,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    run(main)

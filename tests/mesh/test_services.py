@@ -1,0 +1,93 @@
+"""One service as a process: its probes, its end, and what it says when it cannot work."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import httpx
+import orjson
+import pytest
+
+from cli.broker_configuration import free_ports
+from shared.topology import SERVICES
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
+NEEDS = {
+    "ingester": {"database_url": "sqlite+aiosqlite:///{folder}/ingester.sqlite"},
+    "spotfinder": {"workers": 1},
+    "launcher": {"state_directory": "{folder}/launcher"},
+    "writer": {"database_url": "sqlite+aiosqlite:///{folder}/writer.sqlite"},
+    "aggregator": {"database_url": "sqlite+aiosqlite:///{folder}/aggregator.sqlite"},
+}
+
+
+@contextmanager
+def service(name, folder, broker, **settings):
+    """A running service and the address of its probes."""
+    (port,) = free_ports(1)
+    where = {"page_port": port} if name == "aggregator" else {"probe_port": port}
+    own = orjson.loads(orjson.dumps(NEEDS[name]).replace(b"{folder}", str(folder).encode()))
+    (folder / "settings.json").write_bytes(orjson.dumps({"broker": broker, **where, **own, **settings}))
+    environment = {**os.environ, "MXMESH_SETTINGS": str(folder / "settings.json")}
+    environment.pop("MXMESH_BROKER_URL", None)
+    command = [sys.executable, "-m", f"services.{name}"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
+        try:
+            yield process, f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def answer(url: str) -> int:
+    try:
+        return httpx.get(url, trust_env=False, timeout=5).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def until(url: str, status: int, patience_s: float = 60) -> None:
+    deadline = time.monotonic() + patience_s
+    while (seen := answer(url)) != status:
+        assert time.monotonic() < deadline, f"{url} answers {seen}, not {status}"
+        time.sleep(0.1)
+
+
+def described(broker, **changes) -> dict:
+    password = broker.password.get_secret_value()
+    return {**broker.model_dump(exclude={"password"}), "password": password, **changes}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_ready_once_subscribed_and_ends_in_good_order(name, tmp_path, broker, topology):
+    with service(name, tmp_path, described(broker, prefix=topology.prefix)) as (process, url):
+        until(f"{url}/readyz", 200)
+        assert answer(f"{url}/livez") == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        log = [orjson.loads(line) for line in process.stderr]
+    assert {line["service"] for line in log} == {name}
+    assert not [line for line in log if line["level"] == "ERROR"]
+
+
+def test_a_service_without_its_broker_lives_but_is_not_ready(tmp_path):
+    (nobody,) = free_ports(1)
+    with service("writer", tmp_path, {"url": f"stomp://127.0.0.1:{nobody}"}) as (_, url):
+        until(f"{url}/livez", 200)
+        assert answer(f"{url}/readyz") == 503
+
+
+def test_a_wrong_password_ends_a_service_with_one_clear_line(tmp_path, broker):
+    with service("writer", tmp_path, described(broker, password="wrong")) as (process, _):
+        assert process.wait(30) == 1
+        last = process.stderr.read().decode().strip().splitlines()[-1]
+    assert "Traceback" not in last
+    assert "password" in last.lower() or "login" in last.lower()
+
+
+def test_a_misspelt_setting_ends_a_service_with_its_name(tmp_path, broker):
+    with service("ingester", tmp_path, described(broker), data_root=["/dls"]) as (process, _):
+        assert process.wait(30) == 1
+        assert b"data_root" in process.stderr.read()
