@@ -113,12 +113,14 @@ async def test_a_prefetch_of_nothing_is_refused(broker, topology, queue):
             bus.subscribe(queue, prefetch=0)
 
 
-async def test_a_dead_letter_keeps_its_headers_and_tells_the_reason(broker, topology, queue):
+async def test_a_dead_letter_keeps_its_headers_and_tells_reason_and_trace(broker, topology, queue):
     reason = "Å" * 5000
     async with connect("writer", broker, topology) as bus:
-        await bus.send_raw(queue, b"bad\0", {"correlation-id": "7", "traceparent": "00-a-b-01", "x": "a:b"})
+        await bus.send_raw(queue, b"bad\0", {"correlation-id": "7", "x": "a:b"})
         async with bus.subscribe(queue, prefetch=1) as deliveries:
-            await bus.dead_letter(await take(deliveries), reason, [obituary()])
+            failed = await take(deliveries)
+            with telemetry.continuing(f"00-{'a' * 32}-{'b' * 16}-01"):
+                await bus.dead_letter(failed, reason, [obituary()])
         assert await bus.browse(queue) == []
         assert len(await bus.browse(topology.source(MessageDeadLettered, "aggregator"))) == 1
         [letter] = await bus.browse(topology.dead_letters(queue))
@@ -126,8 +128,9 @@ async def test_a_dead_letter_keeps_its_headers_and_tells_the_reason(broker, topo
     assert letter.body == b"bad\0"
     assert letter.headers["original-destination"] == queue
     assert letter.headers["dead-letter-reason"] == "Å" * 1024
-    kept = {key: letter.headers[key] for key in ("correlation-id", "traceparent", "x")}
-    assert kept == {"correlation-id": "7", "traceparent": "00-a-b-01", "x": "a:b"}
+    assert letter.headers["original-message-id"] == failed.message_id
+    assert telemetry.trace_id(letter.headers["traceparent"]) == "a" * 32
+    assert {key: letter.headers[key] for key in ("correlation-id", "x")} == {"correlation-id": "7", "x": "a:b"}
 
 
 async def test_a_refused_reply_undoes_all_and_the_broker_tries_again_then_dead_letters(broker, topology, queue):
