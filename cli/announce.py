@@ -11,11 +11,11 @@ import typer
 
 from cli.console import JsonOption, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, find_broker
-from shared import stomp
+from cli.world import outside
 from shared.bus import BrokerError
 from shared.messages import CollectionStarts
 from shared.settings import BrokerSettings
-from shared.topology import WORLD, Topology
+from shared.topology import Topology
 
 ANSWER_TIMEOUT_S = 2.0
 
@@ -78,7 +78,7 @@ async def _announce(body: bytes, settings: BrokerSettings, wait_s: float) -> dic
     answers = f"/temp-queue/answers-{uuid.uuid4().hex}"
     headers = {"reply-to": answers, "correlation-id": uuid.uuid4().hex, "content-type": "application/json"}
     async with (
-        stomp.connect(WORLD, settings, topology) as bus,
+        outside(settings) as bus,
         bus.subscribe(answers, prefetch=1) as deliveries,
     ):
         await bus.send_raw(topology.source(CollectionStarts, "ingester"), body, headers)

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.console import JsonOption, err, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, RunningMesh, find_broker
-from shared import stomp, telemetry
+from cli.world import outside
+from shared import telemetry
 from shared.bus import BrokerError
 from shared.messages import Collection, Grid
-from shared.topology import WORLD, Topology
 from simulator.demo import demo_grid, demo_rotation
 from simulator.frames import cached_frames
 from simulator.gda import (
@@ -128,7 +128,6 @@ def _collect(home: Path, collection: Collection, detector: Writer, as_json: bool
 async def _collect_on(
     home: Path, collection: Collection, detector: Writer, on_image: Callable[[int], None]
 ) -> Timeline:
-    settings = find_broker(home)
-    async with stomp.connect(WORLD, settings, Topology(settings.prefix)) as bus:
+    async with outside(find_broker(home)) as bus:
         with telemetry.tracer.start_as_current_span(f"collect {collection.ref}"):
             return await collect(bus, collection, detector, on_image)

@@ -1,7 +1,5 @@
 """`mxmesh dlq`: messages that no service could handle, and what to do with them."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,11 +10,11 @@ from rich.table import Table
 
 from cli.console import JsonOption, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, find_broker
-from shared import stomp
+from cli.world import outside
 from shared.bus import BrokerError, Delivery
 from shared.messages import DeadLetterTaken, now
 from shared.stomp import StompBus
-from shared.topology import ROUTES, SERVICES, WORLD, Topology, families_of
+from shared.topology import ROUTES, SERVICES, Topology, families_of
 
 app = typer.Typer(help="Look at dead letters, try them again, or drop them.", no_args_is_help=True)
 QueueArgument = Annotated[str, typer.Argument(help="Queue as `mxmesh dlq list` names it, such as DLQ.data-collection.")]
@@ -107,27 +105,20 @@ def _take(home: Path, queue: str, message: str | None, action: Literal["retried"
         out.print(f"{action} {n_taken} messages of {queue}")
 
 
-@asynccontextmanager
-async def _bus(home: Path) -> AsyncIterator[StompBus]:
-    settings = find_broker(home)
-    async with stomp.connect(WORLD, settings, Topology(settings.prefix)) as bus:
-        yield bus
-
-
 async def _all_letters(home: Path) -> dict[str, list[Delivery]]:
-    async with _bus(home) as bus:
+    async with outside(find_broker(home)) as bus:
         held = {queue: await bus.browse(queue) for queue in _queues(bus.topology)}
     return {queue.removeprefix("/queue/"): letters for queue, letters in held.items() if letters}
 
 
 async def _letters(home: Path, queue: str) -> list[Delivery]:
-    async with _bus(home) as bus:
+    async with outside(find_broker(home)) as bus:
         return await bus.browse(f"/queue/{queue}")
 
 
 async def _take_letters(home: Path, queue: str, message: str | None, action: Literal["retried", "dropped"]) -> int:
     """Take what is in the queue now; what a retry brings back to it later is left."""
-    async with _bus(home) as bus:
+    async with outside(find_broker(home)) as bus:
         wanted = {letter.message_id for letter in await bus.browse(f"/queue/{queue}")}
         wanted &= {message} if message else wanted
         n_taken = 0

@@ -20,8 +20,8 @@ from cli.demo.verdict import Check, check_grid, check_rotation
 from cli.home import DEFAULT_HOME, HomeOption
 from cli.mesh import Mesh, Plan, start_mesh
 from cli.processes import ServiceDiedError
-from shared import stomp, telemetry
-from shared.topology import WORLD, Topology
+from cli.world import outside
+from shared import telemetry
 from simulator.demo import demo_grid, demo_rotation
 
 REAL_GRID = Path(__file__).parents[2] / "tests" / "data" / "thaumatin_grid" / "thaumatin_grid_master.h5"
@@ -78,8 +78,7 @@ async def _demo(plan: Plan, kill: list[str], keep: bool, as_json: bool) -> bool:
 
 
 async def _work(mesh: Mesh, kill: list[str], as_json: bool) -> bool:
-    settings = mesh.running.broker
-    async with stomp.connect(WORLD, settings, Topology(settings.prefix)) as bus, anyio.create_task_group() as tasks:
+    async with outside(mesh.running.broker) as bus, anyio.create_task_group() as tasks:
         beamline = Beamline(mesh, bus, Recorded(mesh.plan.database, mesh.plan.history))
         tasks.start_soon(beamline.listen)
         grids, rotation = await _collect_all(beamline, kill)

@@ -78,6 +78,12 @@ def test_commands_that_need_a_mesh_say_how_to_start_one(command, tmp_path):
     assert "mxmesh up" in done.stderr
 
 
+def test_a_broker_that_does_not_answer_is_not_waited_for_for_ever():
+    done = mxmesh("announce", "-", stdin=b"{}", MXMESH_BROKER_URL="stomp://127.0.0.1:1")
+    assert done.exit_code == 1
+    assert "no broker answers at stomp://127.0.0.1:1" in done.stderr.replace("\n", " ")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(command):
     done = mxmesh(command, "--help")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +15,9 @@ import pytest
 
 from cli.demo.record import Images, Recorded
 from cli.home import NoMeshError, RunningMesh
-from shared import stomp
+from cli.world import outside
 from shared.messages import CollectionRef, GridResult
 from shared.stomp import StompBus
-from shared.topology import WORLD, Topology
 from simulator.crystal import Crystal
 from simulator.detector import Detector
 from simulator.frames import cached_frames
@@ -72,12 +70,9 @@ class RunningUp:
 
         return await self.until(images, f"{n} images of {ref} in the database")
 
-    @asynccontextmanager
-    async def world(self):
+    def world(self):
         """A connection of the outside world."""
-        settings = self.running.broker
-        async with stomp.connect(WORLD, settings, Topology(settings.prefix)) as bus:
-            yield bus
+        return outside(self.running.broker)
 
 
 async def centre_of(bus: StompBus, ref: CollectionRef) -> GridResult:
