@@ -10,7 +10,7 @@ import typer
 
 from cli.activemq import NoActiveMQError
 from cli.broker import LocalBrokerError
-from cli.console import err, explained, out
+from cli.console import JsonOption, err, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption
 from cli.mesh import Mesh, Plan, SettingsOf, start_mesh
 from cli.processes import ServiceDiedError
@@ -27,6 +27,7 @@ def up(
     settings: Annotated[
         Path | None, typer.Option(help='JSON file that overrides settings: {"common": {...}, "spotfinder": {...}}.')
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Start a broker and the five services; Ctrl-C stops them in good order.
 
@@ -45,26 +46,29 @@ def up(
     roots = tuple(root.absolute() for root in data_root)
     plan = Plan(home.absolute(), roots, beamline, mode, page_port, overrides, tell=_tell)
     with explained(*START_FAULTS):
-        anyio.run(_up, plan)
+        anyio.run(_up, plan, as_json)
 
 
 def _tell(line: str) -> None:
     err.print(line, highlight=False)
 
 
-async def _up(plan: Plan) -> None:
+async def _up(plan: Plan, as_json: bool) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_run, plan)
+            tasks.start_soon(_run, plan, as_json)
             async for _ in signals:
                 _tell("stopping; what is unfinished stays with the broker")
                 tasks.cancel_scope.cancel()
                 break
 
 
-async def _run(plan: Plan) -> None:
+async def _run(plan: Plan, as_json: bool) -> None:
     async with start_mesh(plan) as mesh:
-        _greet(mesh)
+        if as_json:
+            print_json(mesh.running.model_dump(mode="json", exclude={"broker_password"}))
+        else:
+            _greet(mesh)
         await anyio.sleep_forever()
 
 
