@@ -24,10 +24,8 @@ class Outgoing(NamedTuple):
 
     def frame(self, **headers: str) -> Frame:
         """Its SEND frame, with further headers."""
-        length = str(len(self.body))
-        return Frame(
-            "SEND", {"destination": self.destination, "content-length": length, **self.headers, **headers}, self.body
-        )
+        fixed = {"destination": self.destination, "content-length": str(len(self.body))}
+        return Frame("SEND", {**fixed, **self.headers, **headers}, self.body)
 
     def check(self) -> None:
         """Refuse here what the broker would refuse.

@@ -32,21 +32,25 @@ def encode(command: str, headers: Mapping[str, str], body: bytes = b"") -> bytes
     Raises:
         WireError: a header that STOMP cannot express: with a NUL, or with an end of line before login.
     """
-    lines = "".join([f"{key}:{value}\n" for key, value in headers.items()])
-    if not _is_plain(lines, len(headers)):
+    head = command
+    for key, value in headers.items():
+        head += f"\n{key}:{value}"
+    if not _is_plain(head, len(headers)):
         escaped = _refused if command in _UNESCAPED_COMMANDS else _escaped
-        lines = "".join([f"{escaped(key, ':')}:{escaped(value)}\n" for key, value in headers.items()])
-    return b"".join((f"{command}\n{lines}\n".encode(), body, b"\0"))
+        head = "\n".join([command, *[f"{escaped(key, ':')}:{escaped(value)}" for key, value in headers.items()]])
+    return b"".join((head.encode(), END_OF_HEADERS, body, b"\0"))
 
 
-def _is_plain(lines: str, n_headers: int) -> bool:
-    """Whether nothing in these header lines needs an escape; a few scans of all cost less than one of each."""
-    if lines.count(":") != n_headers or lines.count("\n") != n_headers:
+def _is_plain(head: str, n_headers: int) -> bool:
+    """Whether nothing in this head needs an escape; a few scans of all cost less than one of each header."""
+    if head.count(":") != n_headers or head.count("\n") != n_headers:
         return False
-    return not ("\\" in lines or "\r" in lines or "\0" in lines)
+    return not ("\\" in head or "\r" in head or "\0" in head)
 
 
 def _escaped(text: str, _: str = "") -> str:
+    if text.isalnum():
+        return text
     if "\0" in text:
         raise WireError(f"STOMP cannot carry this header: {text[:80]!r}")
     return text.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r").replace(":", r"\c")
@@ -128,31 +132,27 @@ class Parser:
 
 
 def _parse_head(head: bytes) -> tuple[str, dict[str, str]]:
+    headers = {}
     try:
-        text = head.decode()
-        lines = text.split("\n")
-        headers = dict([line.split(":", 1) for line in lines[:0:-1]])
+        command, *lines = head.decode().split("\n")
     except ValueError as fault:
         raise WireError(f"not STOMP: {head[:80]!r}") from fault
-    if not lines[0].isalpha():
+    for line in reversed(lines):
+        key, colon, value = line.partition(":")
+        if not colon:
+            raise WireError(f"not STOMP: {head[:80]!r}")
+        if "\\" in line:
+            key, value = _meant(key), _meant(value)
+        headers[key] = value
+    if not command.isalpha():
         raise WireError(f"not STOMP: {head[:80]!r}")
-    return lines[0], _unescaped(headers) if "\\" in text else headers
-
-
-def _unescaped(headers: dict[str, str]) -> dict[str, str]:
-    if "\\" in "".join(headers):
-        return {_meant(key): _meant(value) for key, value in headers.items()}
-    for key, value in headers.items():
-        if "\\" in value:
-            headers[key] = _meant(value)
-    return headers
+    return command, headers
 
 
 def _meant(text: str) -> str:
-    if "\\\\" in text:
-        return _ESCAPED.sub(lambda match: _MEANING[match[1]], text)
-    text = text.replace("\\c", ":")
-    return text.replace("\\n", "\n").replace("\\r", "\r") if "\\" in text else text
+    if r"\\" not in text:
+        text = text.replace(r"\c", ":")
+    return _ESCAPED.sub(lambda match: _MEANING[match[1]], text) if "\\" in text else text
 
 
 def _content_length(text: str) -> int:
