@@ -9,7 +9,7 @@ class Settings(ServiceSettings):
     """Settings of the writer."""
 
     database_url: str = Field(
-        default="sqlite+aiosqlite:///var/writer.sqlite",
+        default="sqlite+aiosqlite:///state/writer.db",
         description="SQLAlchemy URL of the record; an SQLite file's folder is made, its tables are made or upgraded",
     )
     database_patience_s: PositiveFloat = Field(
