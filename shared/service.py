@@ -84,10 +84,10 @@ async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
-    """Run a service's ``main``; a wrong setting or a refused login ends it with one clear line and exit status 1."""
+    """Run a service's ``main``; a wrong setting, a taken port or a refused login ends it with one clear line."""
     try:
         anyio.run(main)
-    except* (BrokerError, ValidationError, FileNotFoundError) as faults:
+    except* (BrokerError, ValidationError, OSError) as faults:
         raise SystemExit("; ".join(str(fault) for fault in leaves(faults))) from None
 
 

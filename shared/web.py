@@ -25,7 +25,7 @@ async def serve_http(app: Starlette, host: str, port: int) -> None:
     """Serve until cancelled.
 
     Raises:
-        RuntimeError: the address cannot be bound.
+        OSError: the address cannot be bound.
     """
     server = _Server(
         uvicorn.Config(app, host, port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
@@ -33,7 +33,7 @@ async def serve_http(app: Starlette, host: str, port: int) -> None:
     try:
         await server.serve()
     except SystemExit as exit_:
-        raise RuntimeError(f"cannot serve HTTP on {host}:{port}; is the port taken?") from exit_
+        raise OSError(f"cannot serve HTTP on {host}:{port}; is the port taken?") from exit_
     finally:
         server.should_exit = True
         with anyio.CancelScope(shield=True), anyio.move_on_after(2):
