@@ -93,6 +93,7 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         self._writable.set()
         self._pending: list[bytes] = []
         self._n_pending = 0
+        self._flushing = False
         self._fault = ""
         self.connected: asyncio.Future[None] = loop.create_future()
         self.lost = asyncio.Event()
@@ -115,12 +116,20 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         """
         if not self.alive:
             raise ConnectionLostError(self._fault or "the connection to the broker is closed")
-        if not self._pending:
-            self._loop.call_soon(self._flush)
+        self._flush_soon()
         self._pending.append(data)
         self._n_pending += len(data)
         if self._n_pending > CORK_BYTES:
             self._flush()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush_in_turn)
+
+    def _flush_in_turn(self) -> None:
+        self._flushing = False
+        self._flush()
 
     def _flush(self) -> None:
         """Hand what has gathered to the network: many small frames, one system call."""
@@ -196,6 +205,7 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
                 self._listener.deliver(self, frame)
             else:
                 self._heed(frame)
+        self._flush_soon()  # behind whoever was just woken, whose answers need no turn of their own then
 
     def _heed(self, frame: Frame) -> None:
         match frame.command:

@@ -37,7 +37,9 @@ def encode(command: str, headers: Mapping[str, str], body: bytes = b"") -> bytes
         head += f"\n{key}:{value}"
     if not _is_plain(head, len(headers)):
         escaped = _refused if command in _UNESCAPED_COMMANDS else _escaped
-        head = "\n".join([command, *[f"{escaped(key, ':')}:{escaped(value)}" for key, value in headers.items()]])
+        head = command
+        for key, value in headers.items():
+            head += f"\n{escaped(key, ':')}:{escaped(value)}"
     return b"".join((head.encode(), END_OF_HEADERS, body, b"\0"))
 
 
@@ -73,7 +75,6 @@ class Parser:
         self._pieces: list[bytes] = []
         self._n_bytes = 0
         self._wanted = 0
-        self._head: tuple[str, dict[str, str]] | None = None
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that ``data`` completes.
@@ -89,46 +90,40 @@ class Parser:
         frames: list[Frame] = []
         start = 0
         while True:
-            frame, start = self._next(buffer, start)
+            while start < len(buffer) and buffer[start] in _BETWEEN_FRAMES:
+                start += 1
+            frame, end = _read(buffer, start)
             if frame is None:
                 break
             frames.append(frame)
+            start = end
         self._pieces = [buffer[start:]]
         self._n_bytes = len(buffer) - start
+        self._wanted = end - start
         return frames
 
-    def _next(self, buffer: bytes, start: int) -> tuple[Frame | None, int]:
-        """The frame that begins at ``start`` if it is whole, and where to go on."""
-        if self._head is None:
-            start = self._read_head(buffer, start)
-            if self._head is None:
-                return None, start
-        command, headers = self._head
-        length = headers.get("content-length")
-        end = buffer.find(0, start) if length is None else start + _content_length(length)
-        if end < 0 or end >= len(buffer):
-            self._wanted = end - start + 1
-            return None, start
-        if buffer[end]:
-            raise WireError("a frame is longer than its content-length")
-        self._head, self._wanted = None, 0
-        return Frame(command, headers, buffer[start:end]), end + 1
 
-    def _read_head(self, buffer: bytes, start: int) -> int:
-        """Read command and headers into ``_head`` if they are whole; where the body begins, or the head shall."""
-        while start < len(buffer) and buffer[start] in _BETWEEN_FRAMES:
-            start += 1
-        end = buffer.find(END_OF_HEADERS, start)
-        crlf = buffer.find(b"\n\r\n", start, len(buffer) if end < 0 else end)
-        if crlf >= 0:
-            self._head = _parse_head(buffer[start:crlf].replace(b"\r\n", b"\n").removesuffix(b"\r"))
-            return crlf + 3
-        if end >= 0:
-            self._head = _parse_head(buffer[start:end])
-            return end + 2
-        if len(buffer) - start > MAX_HEAD_BYTES:
-            raise WireError(f"a frame's headers exceed {MAX_HEAD_BYTES} bytes")
-        return start
+def _read(buffer: bytes, start: int) -> tuple[Frame | None, int]:
+    """The frame that begins at ``start``, None unless it is whole; and where it ends, 0 while that cannot be told."""
+    end = buffer.find(END_OF_HEADERS, start)
+    crlf = buffer.find(b"\n\r\n", start, None if end < 0 else end)
+    if crlf >= 0:
+        command, headers = _parse_head(buffer[start:crlf].replace(b"\r\n", b"\n").removesuffix(b"\r"))
+        body = crlf + 3
+    elif end >= 0:
+        command, headers = _parse_head(buffer[start:end])
+        body = end + 2
+    elif len(buffer) - start > MAX_HEAD_BYTES:
+        raise WireError(f"a frame's headers exceed {MAX_HEAD_BYTES} bytes")
+    else:
+        return None, 0
+    length = headers.get("content-length")
+    nul = buffer.find(0, body) if length is None else body + _content_length(length)
+    if not 0 <= nul < len(buffer):
+        return None, nul + 1
+    if buffer[nul]:
+        raise WireError("a frame is longer than its content-length")
+    return Frame(command, headers, buffer[body:nul]), nul + 1
 
 
 def _parse_head(head: bytes) -> tuple[str, dict[str, str]]:

@@ -1,7 +1,6 @@
 """The bus against a real ActiveMQ: what it sends, takes, settles and gives back."""
 
 import os
-from functools import partial
 
 import anyio
 import pytest
@@ -215,24 +214,6 @@ async def test_beats_reach_whoever_listens_and_are_never_more_than_prefetch(brok
         assert await nothing_comes(deliveries)
         await bus.settle(first)
         assert b'"handled":2' in (await take(deliveries)).body
-
-
-async def test_a_durable_subscriber_gets_what_was_said_while_it_was_away(broker, topology):
-    topic = f"/topic/{topology.prefix}news"
-    name = f"listener-{topology.prefix}"
-    listening = partial(connect, "writer", broker, topology, client_id=name)
-    async with listening() as bus, bus.subscribe(topic, prefetch=1, durable="news"):
-        pass
-    async with connect("ingester", broker, topology) as speaker:
-        await speaker.send_raw(topic, b"said meanwhile")
-    async with listening() as bus, bus.subscribe(topic, prefetch=1, durable="news") as deliveries:
-        assert (await take(deliveries)).body == b"said meanwhile"
-
-
-async def test_a_durable_subscription_needs_a_client_id(broker, topology):
-    async with connect("writer", broker, topology) as bus:
-        with pytest.raises(ValueError, match="client_id"):
-            bus.subscribe(f"/topic/{topology.prefix}news", prefetch=1, durable="news")
 
 
 async def test_a_subscription_that_the_broker_refuses_is_an_error(broker, topology, queue):
