@@ -23,6 +23,7 @@ M = TypeVar("M")
 Said = TypeVar("Said", bound=Message)
 Decode = Callable[[Delivery], M]
 Handler = Callable[[M], AsyncIterator[Message]]
+EXPLAINED = (BrokerError, ValidationError, OSError)  # faults whose own words say what to do
 log = logging.getLogger(__name__)
 
 
@@ -87,8 +88,13 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run a service's ``main``; a wrong setting, a taken port or a refused login ends it with one clear line."""
     try:
         anyio.run(main)
-    except* (BrokerError, ValidationError, OSError) as faults:
-        raise SystemExit("; ".join(str(fault) for fault in leaves(faults))) from None
+    except EXPLAINED as fault:
+        raise SystemExit(str(fault)) from None
+    except BaseExceptionGroup as group:
+        explained, unexpected = group.split(EXPLAINED)
+        if unexpected or not explained:
+            raise
+        raise SystemExit("; ".join(str(fault) for fault in leaves(explained))) from None
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

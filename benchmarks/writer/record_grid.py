@@ -1,6 +1,6 @@
 """How fast a grid is recorded, and how soon after its last block the crystal is said: one grid over the memory broker.
 
-Usage: python benchmarks/writer/record_grid.py [--steps 41 29] [--block 16] [--folder DIRECTORY]
+Usage: python -m benchmarks.writer.record_grid [--steps 41 29] [--block 16] [--folder DIRECTORY]
 """
 
 import argparse

@@ -29,28 +29,23 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
     try:
         job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
-        status = await _submitted(job, launcher)
+        followed = job.run_id in launcher.flights
+        known = await launcher.backend.status(job)
+        status = known if known and (known.ending or followed) else await _start(job, known, launcher)
     except (RefusedRunError, BackendError, OSError) as refusal:
         for message in refused(request, family_of(request, launcher.table), str(refusal)):
             yield message
         return
     yield changed(job, status)
-    if status.ending and job.run_id not in launcher.flights:
-        yield await to_thread.run_sync(report, job, status.ending)
+    if known and known.ending and not followed:
+        yield await to_thread.run_sync(report, job, known.ending)
 
 
-async def _submitted(job: Job, launcher: Launcher) -> RunStatus:
-    """The run's status, once the backend knows it."""
-    known = await launcher.backend.status(job)
-    if known and (known.ending or job.run_id in launcher.flights):
-        return known
+async def _start(job: Job, known: RunStatus | None, launcher: Launcher) -> RunStatus:
+    """The run's status, once the backend has it and the supervisor follows it."""
     if known is None:
         await _check_software(job, launcher)
         await _await_master(job, launcher)
-    return await _submit(job, launcher)
-
-
-async def _submit(job: Job, launcher: Launcher) -> RunStatus:
     flights = launcher.flights
     if flights.full:
         await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
