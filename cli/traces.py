@@ -8,8 +8,8 @@ import orjson
 import typer
 from rich.tree import Tree
 
-from cli.console import JsonOption, err, explained, out, print_json
-from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, RunningMesh
+from cli.console import JsonOption, err, out, print_json
+from cli.home import DEFAULT_HOME, HomeOption
 
 Span = dict[str, Any]
 MS = 1e6  # nanoseconds
@@ -26,15 +26,14 @@ def trace(
 
     Example: mxmesh trace 4bf92f35
     """
-    with explained(NoMeshError):
-        folder = RunningMesh.find(home).spans
+    folder = home / "spans"
     spans = sorted(spans_of(folder, trace_id), key=lambda span: int(span["start_ns"]))
     if as_json:
         print_json(spans)
     elif spans:
         out.print(_tree(spans))
     else:
-        err.print(f"no span of trace {trace_id} in {folder}")
+        err.print(f"no span of trace {trace_id} in {folder}; name the --home of the `mxmesh up` that wrote it")
         raise typer.Exit(1)
 
 

@@ -69,7 +69,9 @@ async def _demo(plan: Plan, kill: list[str], keep: bool, as_json: bool) -> bool:
     async with start_mesh(plan) as mesh:
         out.print(f"status page: [bold]{mesh.running.page_url}[/]")
         passed = await _work(mesh, kill, as_json)
-        if keep:
+        if not keep:
+            err.print("the mesh stops now; `mxmesh demo --keep` leaves it, and its page, running")
+        else:
             out.print(f"the mesh goes on; page {mesh.running.page_url}, stop with Ctrl-C", highlight=False)
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 async for _ in signals:
