@@ -21,11 +21,11 @@ demo: install ## Watch a beamline work (under five minutes after installation)
 
 .PHONY: test
 test: install-dev ## Unit, property, contract and broker tests
-	@.venv/bin/pytest -q -m "not dials" $(ARGS)
+	@.venv/bin/pytest -q -rs -m "not dials" $(ARGS)
 
 .PHONY: test-dials
 test-dials: install-dev ## The tests that run DIALS
-	@.venv/bin/pytest -q -m dials $(ARGS)
+	@.venv/bin/pytest -q -rs -m dials $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## Style, types, architecture contracts, generated documents
