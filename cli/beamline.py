@@ -19,7 +19,7 @@ from shared import telemetry
 from shared.bus import BrokerError
 from shared.messages import Collection, Grid
 from simulator.demo import demo_grid, demo_rotation
-from simulator.frames import cached_frames
+from simulator.frames import cache_path, cached_frames
 from simulator.gda import (
     Session,
     Timeline,
@@ -96,11 +96,13 @@ def _simulate(home: Path, scan: GridScan | RotationScan, frame_rate: float | Non
 
 def generate(scan: GridScan | RotationScan, cache: Path = CACHE) -> Path:
     """Frames of a scan, generated with a progress bar unless they are in the cache."""
+    if (frames := cache_path(scan, cache)).exists():
+        return frames
     with progress() as bars:
-        bar = bars.add_task(f"generate {scan.n_images} images", total=scan.n_images, visible=False)
+        bar = bars.add_task(f"generate {scan.n_images} images", total=scan.n_images)
 
         def show(done: int, _of: int) -> None:
-            bars.update(bar, completed=done, visible=True)
+            bars.update(bar, completed=done)
 
         return cached_frames(scan, cache, workers=cpu_count() or 1, on_progress=show)
 

@@ -31,7 +31,7 @@ def cached_frames(
         workers: processes that generate.
         on_progress: called for each image generated.
     """
-    path = folder / f"{scan_key(scan)}.h5"
+    path = cache_path(scan, folder)
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".part-{os.getpid()}")
@@ -41,6 +41,11 @@ def cached_frames(
         finally:
             unfinished.unlink(missing_ok=True)
     return path
+
+
+def cache_path(scan: Scan, folder: Path) -> Path:
+    """Where a scan's images are, once they are generated."""
+    return folder / f"{scan_key(scan)}.h5"
 
 
 def scan_key(scan: Scan) -> str:
