@@ -9,6 +9,8 @@ import orjson
 import typer
 from rich.console import Console
 
+from shared.faults import leaves
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WIDTH = None if sys.stdout.isatty() else 140  # a file or a pipe has no width of its own
 out = Console(width=WIDTH, emoji=False)
@@ -31,6 +33,9 @@ def explained(*faults: type[Exception]) -> Iterator[None]:
 
 
 def _words(fault: BaseException) -> str:
-    if isinstance(fault, BaseExceptionGroup):
-        return "; ".join(_words(inner) for inner in fault.exceptions)
-    return str(fault) or type(fault).__name__
+    return "; ".join(str(leaf) or type(leaf).__name__ for leaf in leaves(fault))
+
+
+def tell(line: str) -> None:
+    """One line about what happens meanwhile, on standard error."""
+    err.print(line, highlight=False)

@@ -127,7 +127,8 @@ async def _take_letters(home: Path, queue: str, message: str | None, action: Lit
                 async for letter in letters:
                     quiet.deadline = anyio.current_time() + QUIET_S
                     if letter.message_id in wanted:
-                        await _settle(bus, letter, queue, action)
+                        with anyio.CancelScope(shield=True):  # the silence must not cut a settlement in two
+                            await _settle(bus, letter, queue, action)
                         n_taken += 1
                     if n_taken == len(wanted):
                         break

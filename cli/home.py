@@ -73,6 +73,11 @@ class RunningMesh(BaseModel):
         return running
 
 
+def spans_folder(home: Path) -> Path:
+    """Where the services of a mesh write their finished spans, a file each."""
+    return home / "spans"
+
+
 def _note(home: Path) -> Path:
     return home / "mesh.json"
 

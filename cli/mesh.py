@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from cli.broker import LocalBroker
 from cli.broker_configuration import free_ports
-from cli.home import RunningMesh
+from cli.home import RunningMesh, spans_folder
 from cli.processes import ServiceProcess
 from shared.settings import BrokerSettings, ServiceSettings
 from shared.topology import SERVICES
@@ -147,7 +147,7 @@ def _settings(plan: Plan, name: str, broker: BrokerSettings, port: int) -> dict[
         "mode": plan.mode,
         "broker": {**broker.model_dump(exclude={"password"}), "password": password},
         "probe_port": 0 if name == "aggregator" else port,
-        "span_file": str(home / "spans" / f"{name}.jsonl"),
+        "span_file": str(spans_folder(home) / f"{name}.jsonl"),
         **own.get(name, {}),
         **plan.overrides.get("common", {}),
         **plan.overrides.get(name, {}),
@@ -169,5 +169,5 @@ def _describe(plan: Plan, broker: BrokerSettings, page_port: int) -> RunningMesh
         page_url=f"http://127.0.0.1:{page_port}",
         data_roots=plan.data_roots,
         database=plan.database,
-        spans=plan.home / "spans",
+        spans=spans_folder(plan.home),
     )

@@ -9,7 +9,7 @@ import typer
 from rich.tree import Tree
 
 from cli.console import JsonOption, err, out, print_json
-from cli.home import DEFAULT_HOME, HomeOption
+from cli.home import DEFAULT_HOME, HomeOption, spans_folder
 
 Span = dict[str, Any]
 MS = 1e6  # nanoseconds
@@ -26,7 +26,7 @@ def trace(
 
     Example: mxmesh trace 4bf92f35
     """
-    folder = home / "spans"
+    folder = spans_folder(home)
     spans = sorted(spans_of(folder, trace_id), key=lambda span: int(span["start_ns"]))
     if as_json:
         print_json(spans)

@@ -10,7 +10,7 @@ import typer
 
 from cli.activemq import NoActiveMQError
 from cli.broker import LocalBrokerError
-from cli.console import JsonOption, err, explained, out, print_json
+from cli.console import JsonOption, explained, out, print_json, tell
 from cli.home import DEFAULT_HOME, HomeOption
 from cli.mesh import Mesh, Plan, SettingsOf, start_mesh
 from cli.processes import ServiceDiedError
@@ -44,13 +44,9 @@ def up(
     with explained(OSError, orjson.JSONDecodeError):
         overrides: SettingsOf = orjson.loads(settings.read_bytes()) if settings else {}
     roots = tuple(root.absolute() for root in data_root)
-    plan = Plan(home.absolute(), roots, beamline, mode, page_port, overrides, tell=_tell)
+    plan = Plan(home.absolute(), roots, beamline, mode, page_port, overrides, tell=tell)
     with explained(*START_FAULTS):
         anyio.run(_up, plan, as_json)
-
-
-def _tell(line: str) -> None:
-    err.print(line, highlight=False)
 
 
 async def _up(plan: Plan, as_json: bool) -> None:
@@ -58,7 +54,7 @@ async def _up(plan: Plan, as_json: bool) -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_run, plan, as_json)
             async for _ in signals:
-                _tell("stopping; what is unfinished stays with the broker")
+                tell("stopping; what is unfinished stays with the broker")
                 tasks.cancel_scope.cancel()
                 break
 

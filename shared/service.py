@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from shared import logs, stomp, telemetry
 from shared.bus import BrokerError, Bus, Delivery, StaleDeliveryError
+from shared.faults import leaves
 from shared.messages import CollectionRef, Message, MessageDeadLettered, now
 from shared.pulse import Pulse
 from shared.settings import ServiceSettings
@@ -95,15 +96,6 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
         if unexpected or not explained:
             raise
         raise SystemExit("; ".join(str(fault) for fault in leaves(explained))) from None
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The faults in a group of groups."""
-    for fault in group.exceptions:
-        if isinstance(fault, BaseExceptionGroup):
-            yield from leaves(fault)
-        else:
-            yield fault
 
 
 def body_as(kind: type[Said]) -> Decode[Said]:

@@ -1,5 +1,6 @@
 """Traces: one per data collection, carried from service to service in W3C traceparent headers."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,8 +68,6 @@ def describe(span: ReadableSpan) -> dict[str, Any]:
 
 def configure(service: str, span_file: Path | None = None) -> None:
     """Send this process's spans by OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set, and to ``span_file`` when given."""
-    import os  # noqa: PLC0415 - only wiring reads the environment
-
     provider = TracerProvider(resource=Resource.create({"service.name": f"mxmesh-{service}"}))
     if os.environ.get(OTEL_EXPORTER_OTLP_ENDPOINT) or os.environ.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT):
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

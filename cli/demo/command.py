@@ -12,12 +12,12 @@ import typer
 from cli.activemq import NoActiveMQError
 from cli.beamline import generate, progress
 from cli.broker import LocalBrokerError
-from cli.console import JsonOption, err, explained, out, print_json
+from cli.console import JsonOption, explained, out, print_json, tell
 from cli.demo.record import Recorded
 from cli.demo.scenario import Beamline, GridOutcome, OnImage, RotationOutcome, wait_for_processing
 from cli.demo.summary import as_data, check_table, grid_table, rotation_tables
 from cli.demo.verdict import Check, check_grid, check_rotation
-from cli.home import DEFAULT_HOME, HomeOption
+from cli.home import DEFAULT_HOME, HomeOption, spans_folder
 from cli.mesh import Mesh, Plan, start_mesh
 from cli.processes import ServiceDiedError
 from cli.world import outside
@@ -54,23 +54,19 @@ def demo(
     generate(demo_rotation())
     home = home.absolute()
     overrides = {"launcher": {"parameters": {"dials": QUICK_DIALS}}}
-    plan = Plan(home, (home / "data",), page_port=page_port, overrides=overrides, tell=_tell)
+    plan = Plan(home, (home / "data",), page_port=page_port, overrides=overrides, tell=tell)
     with explained(LocalBrokerError, NoActiveMQError, ServiceDiedError, TimeoutError, OSError, ExceptionGroup):
         passed = anyio.run(_demo, plan, kill or [], keep, as_json)
     raise typer.Exit(0 if passed else 1)
 
 
-def _tell(line: str) -> None:
-    err.print(line, highlight=False)
-
-
 async def _demo(plan: Plan, kill: list[str], keep: bool, as_json: bool) -> bool:
-    telemetry.configure("gda", plan.home / "spans" / "gda.jsonl")
+    telemetry.configure("gda", spans_folder(plan.home) / "gda.jsonl")
     async with start_mesh(plan) as mesh:
         out.print(f"status page: [bold]{mesh.running.page_url}[/]")
         passed = await _work(mesh, kill, as_json)
         if not keep:
-            err.print("the mesh stops now; `mxmesh demo --keep` leaves it, and its page, running")
+            tell("the mesh stops now; `mxmesh demo --keep` leaves it, and its page, running")
         else:
             out.print(f"the mesh goes on; page {mesh.running.page_url}, stop with Ctrl-C", highlight=False)
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -120,7 +116,7 @@ def _killer(mesh: Mesh, kill: list[str]) -> OnImage:
     def at(image: int) -> None:
         if image == KILL_AT_IMAGE:
             for name in kill:
-                err.print(f"kill -9 {name}")
+                tell(f"kill -9 {name}")
                 if name == "broker" and mesh.broker and mesh.broker.pid:
                     os.kill(mesh.broker.pid, signal.SIGKILL)
                 elif name in mesh.services:
