@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from services.spotfinder.analysis import warm_up
 from services.spotfinder.finder import DEFAULTS, SpotFinder
-from services.spotfinder.images import OpenFiles, open_images
+from services.spotfinder.images import OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import ImageAnalysis, describe_spots
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def compare(master: Path) -> Iterator[Comparison]:
     finder = SpotFinder(source.mask, source.detector.saturation)
     for image, theirs in enumerate(dials):
         start = perf_counter()
-        spots = finder.find_spots(source.read(image))
+        spots = finder.find_spots(read(source, image))
         analysis = describe_spots(spots, source.detector.d_spacings(spots.x, spots.y), DEFAULTS)
         seconds = perf_counter() - start
         yield Comparison(image, Result(np.column_stack(spots[:3]), analysis), theirs, seconds)

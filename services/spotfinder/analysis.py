@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from services.spotfinder.bitshuffle import HEADER_BYTES, end_of_blocks
 from services.spotfinder.finder import DEFAULTS, Parameters
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
-from services.spotfinder.images.bitshuffle import HEADER_BYTES, end_of_blocks
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
 from services.spotfinder.resolution import Detector
 
@@ -55,7 +55,8 @@ class Analyst:
         start = perf_counter()
         try:
             source, analyser = self._collection(master_file)
-            analysis = analyser.analyse(source.read(image), parameters)
+            with source.stored(image) as stored:
+                analysis = analyser.analyse(stored, parameters)
         except ImageUnreadable as fault:
             return ImageReport(image=image, failure=str(fault), seconds=perf_counter() - start)
         return ImageReport(image=image, analysis=analysis, seconds=perf_counter() - start)

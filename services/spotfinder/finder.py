@@ -7,11 +7,11 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from services.spotfinder.bitshuffle import decoded
 from services.spotfinder.grouping import SPOT, add_up_spots, label_pixels
 from services.spotfinder.kernels import (
     MAX_COUNT,
     WINDOW_SIZE,
-    Image,
     Thresholds,
     change_valid,
     count_valid,
@@ -19,6 +19,7 @@ from services.spotfinder.kernels import (
     threshold_dense,
     threshold_sparse,
 )
+from services.spotfinder.pixels import Chunk, Image, Pixels, Stored
 
 SPARSE_FRACTION = 0.003  # of all pixels; with more bright ones, running sums over the whole image are faster
 
@@ -88,16 +89,17 @@ class SpotFinder:
         self._bright = np.empty(math.ceil(SPARSE_FRACTION * mask.size), np.int32)
         self._strong = np.empty(mask.size, np.int32)
 
-    def find_spots(self, image: Image | NDArray[np.int32], parameters: Parameters = DEFAULTS) -> Spots:
+    def find_spots(self, stored: Stored, parameters: Parameters = DEFAULTS) -> Spots:
         """The spots of an image, in the order of their first pixels.
 
         Args:
-            image: ``[slow, fast]`` [counts]; negative values are invalid.
+            stored: the image.
             parameters: what a strong pixel and a spot are.
 
         Raises:
-            ValueError: if the image has another shape than the mask.
+            ValueError: if the image has another shape than the mask, or its chunk is broken.
         """
+        image = decoded(stored) if isinstance(stored, Chunk) else stored
         if image.shape != self._valid.shape:
             raise ValueError(f"image of {image.shape} pixels, mask of {self._valid.shape}")
         pixels = _unsigned(image)
@@ -122,7 +124,7 @@ class SpotFinder:
         return threshold_dense(image, self._valid, self._n_valid, thresholds, self._strong)
 
 
-def _unsigned(image: Image | NDArray[np.int32]) -> Image:
+def _unsigned(image: Pixels) -> Image:
     """The same pixels in an unsigned type: what is negative becomes larger than any saturation."""
     return cast("Image", np.ascontiguousarray(image.view(np.uint32) if image.dtype == np.int32 else image))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from services.spotfinder.kernels import Image
+from services.spotfinder.pixels import Image
 
 SPOT: Final = np.dtype(
     [("n_pixels", "i8"), ("counts", "f8"), ("x", "f8"), ("y", "f8"), ("peak", "f8"), ("peak_x", "f8"), ("peak_y", "f8")]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
+from services.spotfinder.pixels import Image
 
 HALF_WIDTH: Final = 3  # the window is 7 x 7 pixels, clipped at the edges of the image
 WIDTH: Final = 2 * HALF_WIDTH + 1

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.spotfinder.finder import DEFAULTS, Parameters, SpotFinder, Spots
-from services.spotfinder.kernels import Image
+from services.spotfinder.pixels import Stored
 from services.spotfinder.resolution import Detector, in_ice_ring
 from services.spotfinder.resolution_limit import distl_method_1, distl_method_2, estimate_d_min
 
@@ -43,14 +43,18 @@ class ImageAnalyser:
         self._detector = detector
         self._finder = SpotFinder(mask, detector.saturation)
 
-    def analyse(self, image: Image | NDArray[np.int32], parameters: Parameters = DEFAULTS) -> ImageAnalysis:
-        """Find the spots of an image (``[slow, fast]`` [counts]) and describe them."""
-        spots = self._finder.find_spots(image, parameters)
+    def analyse(self, stored: Stored, parameters: Parameters = DEFAULTS) -> ImageAnalysis:
+        """Find the spots of an image and describe them.
+
+        Raises:
+            ValueError: see ``SpotFinder.find_spots``.
+        """
+        spots = self._finder.find_spots(stored, parameters)
         return describe_spots(spots, self._detector.d_spacings(spots.x, spots.y), parameters)
 
 
 def analyse_image(
-    image: Image | NDArray[np.int32],
+    stored: Stored,
     mask: NDArray[np.bool_],
     detector: Detector,
     parameters: Parameters = DEFAULTS,
@@ -58,7 +62,7 @@ def analyse_image(
     """Find the spots of one image and describe them; for a series of images keep an ``ImageAnalyser``.
 
     Args:
-        image: ``[slow, fast]``, uint8, uint16, uint32 or int32 [counts].
+        stored: the image.
         mask: of the same shape, True for a valid pixel.
         detector: geometry and saturation.
         parameters: what a spot is and which spots count.
@@ -66,7 +70,7 @@ def analyse_image(
     Raises:
         ValueError: if image and mask differ in shape.
     """
-    return ImageAnalyser(mask, detector).analyse(image, parameters)
+    return ImageAnalyser(mask, detector).analyse(stored, parameters)
 
 
 def describe_spots(spots: Spots, d: NDArray[np.float64], parameters: Parameters) -> ImageAnalysis:

@@ -5,10 +5,10 @@ import pickle
 import numpy as np
 import pytest
 
-from services.spotfinder import grouping, kernels
+from services.spotfinder import bitshuffle, grouping, kernels
 from services.spotfinder.analysis import ImageReport, analyse_available, count_images, warm_up
 from services.spotfinder.finder import Parameters
-from services.spotfinder.images import ImageNotReady, OpenFiles, bitshuffle, open_images
+from services.spotfinder.images import ImageNotReady, OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import analyse_image
 from tests.spotfinder.nexus_files import Master, collection, link, settle, some_images, write_images
 
@@ -77,7 +77,7 @@ def test_a_collection_replaced_by_one_of_the_same_name_is_read_anew(tmp_path):
     after = spotted_collection(tmp_path, spotted_images(3, seed=2), **{"detector/distance": (0.4, "m")})
     new = analyse_available(str(after), [2])[0].analysis
     source = open_images(after, OpenFiles(1))
-    assert new == analyse_image(source.read(2), source.mask, source.detector) != old
+    assert new == analyse_image(read(source, 2), source.mask, source.detector) != old
 
 
 def test_many_collections_can_be_asked_about_in_turn(tmp_path):

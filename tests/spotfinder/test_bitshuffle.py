@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from services.spotfinder.images.bitshuffle import decode, end_of_blocks
+from services.spotfinder.bitshuffle import decode, end_of_blocks
 from tests.spotfinder.nexus_files import BITSHUFFLE_LZ4
 
 small_images = st.sampled_from([np.uint8, np.uint16, np.uint32, np.int32]).flatmap(

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from services.spotfinder.images import ImageNotReady, ImageUnreadable, OpenFiles, open_images
+from services.spotfinder.images import ImageNotReady, ImageUnreadable, OpenFiles, open_images, read
 from tests.spotfinder.nexus_files import (
     SHAPE,
     collection,
@@ -19,7 +19,7 @@ from tests.spotfinder.nexus_files import (
 def test_an_image_beyond_the_end_is_unreadable(tmp_path):
     source = opened(collection(tmp_path, some_images(3)))
     with pytest.raises(ImageUnreadable, match="has 3 images; there is no image 3"):
-        source.read(3)
+        read(source, 3)
 
 
 def test_a_file_that_is_no_hdf5_file_is_unreadable(tmp_path):
@@ -66,8 +66,8 @@ SPOILERS = {
 def test_a_broken_chunk_is_unreadable_and_the_others_are_not(tmp_path, master, spoil):
     source, images = broken_chunk(tmp_path, master, spoil)
     with pytest.raises(ImageUnreadable, match=r"grid\.h5"):
-        source.read(1)
-    assert np.array_equal(source.read(0), images[0])
+        read(source, 1)
+    assert np.array_equal(read(source, 0), images[0])
 
 
 def test_images_of_another_shape_are_unreadable(tmp_path, master):
@@ -76,7 +76,7 @@ def test_images_of_another_shape_are_unreadable(tmp_path, master):
     link(master, "data_000001", "grid.h5")
     link(master, "data_000002", "small.h5")
     with pytest.raises(ImageUnreadable, match=r"images of \(8, 8\).*expected \(30, 44\)"):
-        opened(master).read(2)
+        read(opened(master), 2)
 
 
 def test_a_mask_of_another_shape_is_unreadable(tmp_path):
@@ -113,7 +113,7 @@ def test_a_virtual_dataset_of_tiles_is_unreadable(tmp_path, master):
         file["entry/data"].create_virtual_dataset("data", layout)
     settle(master)
     with pytest.raises(ImageUnreadable, match="parts of images"):
-        opened(master).read(0)
+        read(opened(master), 0)
 
 
 def test_data_files_that_are_replaced_are_read_anew(tmp_path, master):
@@ -122,12 +122,12 @@ def test_data_files_that_are_replaced_are_read_anew(tmp_path, master):
     before, after = some_images(3), some_images(4)
     write_images(tmp_path / "grid.h5", before)
     source = open_images(master, files)
-    assert np.array_equal(source.read(2), before[2])
+    assert np.array_equal(read(source, 2), before[2])
     (tmp_path / "grid.h5").unlink()
     with pytest.raises(ImageNotReady):
-        source.read(2)
+        read(source, 2)
     write_images(tmp_path / "grid.h5", after)
-    assert np.array_equal(source.read(2), after[2])
+    assert np.array_equal(read(source, 2), after[2])
 
 
 def test_no_more_files_are_open_than_allowed(tmp_path):

@@ -6,7 +6,7 @@ import fabio.cbfimage
 import numpy as np
 import pytest
 
-from services.spotfinder.images import ImageNotReady, ImageUnreadable, OpenFiles, open_images
+from services.spotfinder.images import ImageNotReady, ImageUnreadable, OpenFiles, open_images, read
 from services.spotfinder.images.minicbf import parse_header
 from tests.spotfinder.nexus_files import settle
 
@@ -39,14 +39,14 @@ def cbf(tmp_path, pixels):
 def test_the_image_is_read(cbf, pixels):
     source = open_images(cbf, OpenFiles(1))
     assert source.count() == 1
-    assert np.array_equal(source.read(0), pixels)
+    assert np.array_equal(read(source, 0), pixels)
     assert np.array_equal(source.mask, pixels >= 0)
 
 
 def test_a_compressed_file_is_read(cbf, pixels):
     compressed = cbf.with_suffix(".cbf.gz")
     compressed.write_bytes(gzip.compress(cbf.read_bytes()))
-    assert np.array_equal(open_images(compressed, OpenFiles(1)).read(0), pixels)
+    assert np.array_equal(read(open_images(compressed, OpenFiles(1)), 0), pixels)
 
 
 def test_the_header_gives_the_detector(cbf):
@@ -62,7 +62,7 @@ def test_the_header_gives_the_detector(cbf):
 
 def test_there_is_no_second_image(cbf):
     with pytest.raises(ImageUnreadable, match="no image 1"):
-        open_images(cbf, OpenFiles(1)).read(1)
+        read(open_images(cbf, OpenFiles(1)), 1)
 
 
 def test_a_header_without_wavelength_says_so(cbf):

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from services.spotfinder.images import ImageNotReady, ImageUnreadable
+from services.spotfinder.images import ImageNotReady, ImageUnreadable, read
 from tests.spotfinder.nexus_files import (
     SHAPE,
     STORAGES,
@@ -31,9 +31,9 @@ def test_a_data_file_that_does_not_exist_is_not_ready(tmp_path, master):
     virtual(master, [("late.h5", 4, np.s_[:], np.s_[:])], 4)
     source = opened(master)
     with pytest.raises(ImageNotReady, match=r"late\.h5 does not exist"):
-        source.read(0)
+        read(source, 0)
     write_images(tmp_path / "late.h5", images)
-    assert np.array_equal(source.read(0), images[0])
+    assert np.array_equal(read(source, 0), images[0])
 
 
 def test_the_next_link_is_not_ready_before_its_file_is_there(tmp_path, master):
@@ -42,12 +42,12 @@ def test_the_next_link_is_not_ready_before_its_file_is_there(tmp_path, master):
         link(master, f"data_{number:06d}", f"part_{number}.h5")
     write_images(tmp_path / "part_1.h5", images[:2])
     source = opened(master)
-    assert np.array_equal(source.read(1), images[1])
+    assert np.array_equal(read(source, 1), images[1])
     assert source.count() == 2
     with pytest.raises(ImageNotReady, match=r"part_2\.h5 does not exist"):
-        source.read(2)
+        read(source, 2)
     write_images(tmp_path / "part_2.h5", images[2:])
-    assert np.array_equal(source.read(2), images[2])
+    assert np.array_equal(read(source, 2), images[2])
 
 
 def test_a_chunk_that_has_not_been_written_is_not_ready(tmp_path, master):
@@ -57,9 +57,9 @@ def test_a_chunk_that_has_not_been_written_is_not_ready(tmp_path, master):
         data[1] = images[1]
     link(master, "data_000001", "grid.h5")
     source = opened(master)
-    assert np.array_equal(source.read(1), images[1])
+    assert np.array_equal(read(source, 1), images[1])
     with pytest.raises(ImageNotReady, match="image 2 has not been written"):
-        source.read(2)
+        read(source, 2)
 
 
 def test_a_contiguous_dataset_that_has_not_been_written_is_not_ready(tmp_path, master):
@@ -67,7 +67,7 @@ def test_a_contiguous_dataset_that_has_not_been_written_is_not_ready(tmp_path, m
         file.create_dataset("data", (4, *SHAPE), np.uint16)
     link(master, "data_000001", "grid.h5")
     with pytest.raises(ImageNotReady, match="image 0 has not been written"):
-        opened(master).read(0)
+        read(opened(master), 0)
 
 
 @contextmanager
@@ -97,12 +97,12 @@ def test_images_are_read_while_they_are_written(tmp_path, master, libver, swmr):
         source = opened(master)
         for number, image in enumerate(images):
             with pytest.raises(ImageNotReady, match=f"there is no image {number}"):
-                source.read(number)
+                read(source, number)
             write(image)
-            assert np.array_equal(source.read(number), image)
+            assert np.array_equal(read(source, number), image)
         settle(tmp_path / "live.h5")
         with pytest.raises(ImageNotReady, match="there is no image 4"):
-            source.read(4)
+            read(source, 4)
 
 
 def test_an_image_beyond_the_end_of_a_file_that_grew_is_unreadable(tmp_path, master):
@@ -111,7 +111,7 @@ def test_an_image_beyond_the_end_of_a_file_that_grew_is_unreadable(tmp_path, mas
         write(some_images(1)[0])
     settle(tmp_path / "live.h5")
     with pytest.raises(ImageUnreadable, match="there is no image 1"):
-        opened(master).read(1)
+        read(opened(master), 1)
 
 
 def test_images_are_not_ready_while_a_writer_keeps_the_file_to_itself(tmp_path, master):
@@ -122,4 +122,4 @@ def test_images_are_not_ready_while_a_writer_keeps_the_file_to_itself(tmp_path, 
         settle(tmp_path / "live.h5")
         with pytest.raises(ImageNotReady):
             opened(master)
-    assert np.array_equal(opened(master).read(0), images[0])
+    assert np.array_equal(read(opened(master), 0), images[0])

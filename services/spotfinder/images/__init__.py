@@ -1,19 +1,21 @@
 """Reading single images of a collection, also while it is being written (the only part that knows HDF5 and CBF)."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.spotfinder.bitshuffle import decoded
 from services.spotfinder.images.files import OpenFiles
 from services.spotfinder.images.minicbf import CbfImage
 from services.spotfinder.images.nexus import NexusImages
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable
-from services.spotfinder.kernels import Image
+from services.spotfinder.pixels import Pixels, Stored
 from services.spotfinder.resolution import Detector
 
-__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images"]
+__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images", "read"]
 
 
 class ImageSource(Protocol):
@@ -27,12 +29,12 @@ class ImageSource(Protocol):
     detector: Detector
     mask: NDArray[np.bool_]
 
-    def read(self, image: int) -> Image | NDArray[np.int32]:
-        """The image of this index (from 0), ``[slow, fast]`` [counts]; valid until the next one is read.
+    def stored(self, image: int) -> AbstractContextManager[Stored]:
+        """The image of this index (from 0) as it is stored, while it is worked on.
 
         Raises:
             ImageNotReady: if it is not there yet.
-            ImageUnreadable: if it will never be.
+            ImageUnreadable: if it will never be, or turns out within to hold nonsense (``ValueError``).
         """
 
     def count(self) -> int:
@@ -55,3 +57,13 @@ def open_images(path: Path, files: OpenFiles) -> ImageSource:
     if path.name.endswith((".cbf", ".cbf.gz")):
         return CbfImage(path)
     return NexusImages(path, files)
+
+
+def read(source: ImageSource, image: int) -> Pixels:
+    """The image of this index (from 0), ``[slow, fast]`` [counts].
+
+    Raises:
+        ImageNotReady, ImageUnreadable: see ``ImageSource.stored``.
+    """
+    with source.stored(image) as stored:
+        return decoded(stored)

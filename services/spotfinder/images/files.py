@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 import h5py
+import hdf5plugin  # noqa: F401 - brings HDF5 the filters of the detectors
 
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable, has_settled
 

@@ -2,6 +2,8 @@
 
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -38,15 +40,12 @@ class CbfImage:
             raise fault(f"{path}: {str(error) or 'not a whole CBF file'}") from error
         self.mask: NDArray[np.bool_] = self._pixels >= 0
 
-    def read(self, image: int) -> NDArray[np.int32]:
-        """The image, ``[slow, fast]`` [counts]; negative where there is no valid pixel.
-
-        Raises:
-            ImageUnreadable: if ``image`` is not 0.
-        """
+    @contextmanager
+    def stored(self, image: int) -> Iterator[NDArray[np.int32]]:
+        """See ``ImageSource``; pixels are negative where they are not valid."""
         if image != 0:
             raise ImageUnreadable(f"{self._path} holds one image; there is no image {image}")
-        return self._pixels
+        yield self._pixels
 
     def count(self) -> int:
         """One."""

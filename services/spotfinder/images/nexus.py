@@ -1,6 +1,8 @@
 """The images of an NXmx collection, wherever its master file says they are."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -8,12 +10,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from services.spotfinder.images import bitshuffle
 from services.spotfinder.images.files import OpenFiles, Stamp, beside, explained, is_final
 from services.spotfinder.images.hyperslab import Hyperslab
 from services.spotfinder.images.nxmx import read_detector, read_mask
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable
-from services.spotfinder.kernels import Image
+from services.spotfinder.pixels import Chunk, Image, Stored
 
 DATA: Final = "/entry/data/data"
 BITSHUFFLE: Final = 32008  # as registered with the HDF Group
@@ -52,17 +53,13 @@ class NexusImages:
             self.detector = read_detector(files.get(master), first.dtype)
             self.mask = read_mask(files.get(master), self._buffer.shape)
 
-    def read(self, image: int) -> Image | NDArray[np.int32]:
-        """The image of this index (from 0), ``[slow, fast]`` [counts]; valid until the next one is read.
-
-        Raises:
-            ImageNotReady: if it is not there yet.
-            ImageUnreadable: if it will never be.
-        """
+    @contextmanager
+    def stored(self, image: int) -> Iterator[Stored]:
+        """See ``ImageSource``."""
         try:
             dataset, index = self._locate(image)
             with explained(_path(dataset)):
-                return self._read(dataset, index)
+                yield self._read(dataset, index)
         except ImageNotReady:
             self._files.close()  # the next attempt shall see the files as they are then
             raise
@@ -130,7 +127,7 @@ class NexusImages:
                 return self._follow(source.path, source.name, source.stored.image(rank))
         raise ImageUnreadable(f"{_path(dataset)}: no source for image {index}")
 
-    def _read(self, dataset: h5py.Dataset, index: int) -> Image | NDArray[np.int32]:
+    def _read(self, dataset: h5py.Dataset, index: int) -> Stored:
         """Read one image of the dataset that stores it."""
         if dataset.shape[1:] != self._buffer.shape:
             raise ImageUnreadable(
@@ -141,20 +138,19 @@ class NexusImages:
         if not _is_written(dataset, index):
             fault = ImageUnreadable if is_final(_path(dataset)) else ImageNotReady
             raise fault(f"{_path(dataset)}: image {index} has not been written")
-        if not self._decode(dataset, index):
-            dataset.read_direct(self._buffer, np.s_[index])
+        if chunk := self._chunk(dataset, index):
+            return chunk
+        dataset.read_direct(self._buffer, np.s_[index])
         return self._buffer
 
-    def _decode(self, dataset: h5py.Dataset, index: int) -> bool:
-        """Decode one image if it is stored as EIGER detectors do; returns whether it is."""
+    def _chunk(self, dataset: h5py.Dataset, index: int) -> Chunk | None:
+        """One image as it is stored, if it is stored as EIGER detectors do."""
         if dataset.chunks != (1, *self._buffer.shape) or dataset.dtype != self._buffer.dtype:
-            return False
+            return None
         if not _is_bitshuffle_lz4(dataset.id.get_create_plist()):
-            return False
-        filter_mask, chunk = dataset.id.read_direct_chunk((index, 0, 0))
-        if filter_mask == 0:
-            bitshuffle.decode(chunk, self._buffer)
-        return bool(filter_mask == 0)
+            return None
+        filter_mask, encoded = dataset.id.read_direct_chunk((index, 0, 0))
+        return None if filter_mask else Chunk(encoded, self._buffer.shape, self._buffer.dtype)
 
 
 def _link(number: int) -> str:

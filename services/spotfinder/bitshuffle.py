@@ -13,8 +13,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.spotfinder.pixels import Chunk, Pixels, Stored
+
 HEADER_BYTES: Final = 12  # size of the image and of a block [bytes], big-endian, 8 and 4 bytes
 GROUP: Final = 8  # elements that are shuffled together
+
+
+def decoded(stored: Stored) -> Pixels:
+    """The pixels of an image in memory of their own, whichever way it is stored.
+
+    Raises:
+        ValueError: if a chunk is cut short, or holds something else.
+    """
+    if not isinstance(stored, Chunk):
+        return stored.copy()
+    pixels: Pixels = np.empty(stored.shape, stored.dtype)
+    decode(stored.encoded, pixels)
+    return pixels
 
 
 def decode(chunk: bytes, image: NDArray[Any]) -> None:

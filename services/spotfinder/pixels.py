@@ -1,0 +1,27 @@
+"""What an image is: pixels in memory, or a chunk as the detector stored it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
+Pixels = Image | NDArray[np.int32]
+"""``[slow, fast]`` [counts]; negative values are invalid."""
+
+
+class Chunk(NamedTuple):
+    """One image as an EIGER stores it: bitshuffle-LZ4, not yet decoded.
+
+    Attributes:
+        encoded: the chunk's bytes.
+        shape: of the image, slow and fast [px].
+        dtype: of its pixels.
+    """
+
+    encoded: bytes
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+
+
+Stored = Pixels | Chunk
