@@ -1,23 +1,16 @@
 """The chunk decoder against HDF5's own filter, and on broken chunks."""
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from services.spotfinder.bitshuffle import decode, end_of_blocks
-from tests.spotfinder.nexus_files import BITSHUFFLE_LZ4
+from tests.spotfinder.nexus_files import encoded
 
 small_images = st.sampled_from([np.uint8, np.uint16, np.uint32, np.int32]).flatmap(
     lambda dtype: arrays(dtype, array_shapes(min_dims=2, max_dims=2, max_side=90))
 )
-
-
-def encoded(image):
-    with h5py.File.in_memory() as file:
-        data = file.create_dataset("data", data=image, chunks=image.shape, **BITSHUFFLE_LZ4)
-        return data.id.read_direct_chunk((0, 0))[1]
 
 
 @given(small_images)

@@ -9,6 +9,7 @@ from scipy import ndimage
 from services.spotfinder import grouping, kernels
 from services.spotfinder.finder import lowest_bright
 from services.spotfinder.kernels import HALF_WIDTH, Thresholds
+from tests.spotfinder import naive
 
 TYPES = [np.uint8, np.uint16, np.uint32]
 shapes = st.tuples(st.integers(1, 20), st.integers(1, 80))
@@ -48,17 +49,7 @@ def counted(valid):
 
 
 def strong_by_definition(image, valid):
-    """The dispersion test as it is published, in whole numbers where rounding could decide."""
-    strong = []
-    for pixel, (window, ok) in enumerate(zip(windows(image), windows(valid), strict=True)):
-        values = [int(v) for v in window[ok]]
-        value, m, x, y = int(image.flat[pixel]), len(values), sum(values), sum(v * v for v in values)
-        if not valid.flat[pixel] or m < 2 or value == 0:
-            continue
-        spread, excess = m * y - x * x - x * (m - 1), m * value - x
-        if spread > 0 and spread**2 > 72 * x**2 * (m - 1) and excess > 0 and excess**2 > 9 * x * m:
-            strong.append(pixel)
-    return strong
+    return np.flatnonzero(naive.strong_pixels(image, valid)).tolist()
 
 
 @both(kernels.is_strong)
