@@ -8,6 +8,7 @@ from services.spotfinder.finder import Parameters, SpotFinder, lowest_bright
 from services.spotfinder.kernels import WINDOW_SIZE
 from tests.spotfinder import naive
 
+
 def crystal_image(rng, background, dtype=np.uint16, shape=(120, 200), n_spots=25):
     """Gaussian spots on a flat background, with a module gap and dead pixels marked as the detector does."""
     y, x = np.mgrid[: shape[0], : shape[1]]

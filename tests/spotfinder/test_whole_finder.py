@@ -13,7 +13,7 @@ from tests.spotfinder.nexus_files import encoded
 
 LEVELS = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 32, 63, 64, 127, 128, 254, 255, 256, 257, 1023, 4096]
 LEVELS += [32767, 32768, 65533, 65534, 65535, 65536, 2**20, 2**24, 2**28 - 1]
-BACKGROUNDS = [0, 0.02, 0.3, 1, 3, 20]
+BACKGROUNDS = [0, 0, 0.02, 0.1, 0.3, 1, 3, 20]
 SATURATIONS = [1, 2, 3, 5, 15, 16, 255, 256, 1000, 65534, 2**20, 2**31 - 1]
 BLOCKS_PX = [0, 8, 24, 64, 72, 128, 200, 1000, 4096]
 TYPES = [np.uint8, np.uint16, np.uint32, np.int32]
@@ -60,13 +60,13 @@ def draw_image(draw, rng, shape, levels):
     """Dim or bright, with blobs of a few levels anywhere, some with a slope or with holes."""
     image = rng.poisson(draw(st.sampled_from(BACKGROUNDS)), shape)
     slope, holes = draw(st.sampled_from([0, 0, 1])), draw(st.sampled_from([0, 0, 0.2]))
-    for level in rng.choice(levels, draw(st.integers(0, 2 + image.size // 150))):
+    for level in rng.choice(levels, draw(st.sampled_from([0, 1, 2, 4, 8, image.size // 150]))):
         height, width = rng.integers(1, 6, 2)
         y, x = rng.integers(-2, shape[0]), rng.integers(-2, shape[1])
         blob = image[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
         counts = level - slope * rng.integers(0, 1 + level // 2, blob.shape)
         blob[...] = np.where(rng.random(blob.shape) < holes, blob, counts)
-    return np.minimum(image, max(levels + [120]))
+    return np.minimum(image, max([*levels, 120]))
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -91,3 +91,20 @@ def test_an_image_that_has_been_read_in_parts_has_the_same_spots(series, chosen)
     for image in series.images:
         framed = np.pad(image, 3, constant_values=9)[3:-3, 3:-3]
         assert np.array_equal(finder.find_spots(framed, chosen), finder.find_spots(image, chosen))
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize(("counts", "limits"), [(4, {"nsigma_b": 6}), (9, {"nsigma_s": 8}), (17, {"nsigma_b": 32})])
+def test_a_pixel_exactly_at_a_threshold_is_not_strong(dtype, counts, limits):
+    """Alone among 9 valid pixels, where both tests have whole numbers on both sides."""
+    valid = np.zeros((20, 130), np.bool_)
+    valid[9:12, 70:73] = True
+    image = np.zeros(valid.shape, dtype)
+    image[10, 71] = counts
+    below = {name: limit - 0.125 for name, limit in limits.items()}
+    for stored in (image, Chunk(encoded(image), image.shape, image.dtype)):
+        found = [
+            SpotFinder(valid).find_spots(stored, Parameters(min_spot_size=1, **chosen)).counts.tolist()
+            for chosen in (limits, below)
+        ]
+        assert found == [[], [counts]]
