@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from services.spotfinder.finder import Parameters, SpotFinder, lowest_bright
-from services.spotfinder.kernels import WINDOW_SIZE
+from services.spotfinder.kernels.dispersion import WINDOW_SIZE
 from tests.spotfinder import naive
 
 
