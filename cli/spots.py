@@ -32,7 +32,7 @@ COLUMNS = {
 FAULTS = (ImageNotReady, ImageUnreadable, GridFault, PictureFault)
 
 ImageOption = Annotated[
-    int | None, typer.Option(min=0, help="Only this image, from 0; with --heatmap all, and this one for --plot.")
+    int | None, typer.Option(min=0, help="Only this image, counted from 0. With --heatmap: plot this one, analyse all.")
 ]
 PlotOption = Annotated[
     Path | None,
