@@ -70,7 +70,7 @@ def draw() -> Figure:
     draw_grid(panels[1, 2], raised + candidates + centres, ["#f2f2f2", GREY, ORANGE, "#c44e52"], "")
     legend = "red: centres, two raised neighbours or more\norange: beside one; grey: in no spot"
     panels[1, 2].set_title(legend, fontsize=8, loc="left")
-    draw_window(panels[1, 3], panels[0, 1:4].tolist() + [panels[1, 0]], image)
+    draw_window(panels[1, 3], [*panels[0, 1:4].tolist(), panels[1, 0]], image)
     return figure
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from services.spotfinder.bitshuffle import blank
 from services.spotfinder.finder import DEFAULTS, Parameters
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
@@ -109,9 +110,10 @@ def count_images(master_file: str) -> int:
 
 
 def warm_up() -> None:
-    """Compile the kernels for 16 and 32 bit images, or load them compiled, so that no image has to wait for that."""
+    """Compile the kernels for images of 8, 16 and 32 bits, or load them compiled, so that no image waits for that."""
     detector = Detector((0.1, 0.1), 100.0, (0.0, 0.0), 1.0, "Si", 0.45)
     analyser = ImageAnalyser(np.ones((64, 64), np.bool_), detector)
-    for counts in (0, 100):  # dark and bright images have kernels of their own
-        analyser.analyse(np.full((64, 64), counts, np.uint16))
-        analyser.analyse(np.full((64, 64), counts, np.uint32))
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        chunk = blank((64, 64), np.dtype(dtype))
+        analyser.analyse(chunk)  # on bit planes
+        analyser.analyse(chunk, Parameters(min_spot_size=1))  # on pixels
