@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from services.spotfinder.bitshuffle import decoded
 from services.spotfinder.images.files import OpenFiles
+from services.spotfinder.images.mask_file import read_mask_file
 from services.spotfinder.images.minicbf import SUFFIXES, CbfImage
 from services.spotfinder.images.nexus import NexusImages
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable
@@ -16,7 +17,7 @@ from services.spotfinder.images.template import CbfSeries
 from services.spotfinder.pixels import Pixels, Stored
 from services.spotfinder.resolution import Detector
 
-__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images", "read"]
+__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images", "read", "read_mask_file"]
 
 
 class ImageSource(Protocol):
