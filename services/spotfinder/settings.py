@@ -34,7 +34,7 @@ class Settings(ServiceSettings):
     )
     mask_file: FilePath | None = Field(
         default=None,
-        description="mask: numpy array, HDF5 file, or image that fabio reads; 0 (or the truth value true) is a valid pixel",
+        description="mask: numpy array, HDF5 file or image that fabio reads; a valid pixel is 0, or true",
     )
 
     @property
