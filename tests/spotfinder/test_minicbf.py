@@ -8,7 +8,7 @@ import pytest
 from services.spotfinder.analysis import analyse_available
 from services.spotfinder.images import ImageNotReady, ImageUnreadable, read
 from services.spotfinder.images.minicbf import MARK, parse_header
-from services.spotfinder.kernels import MAX_COUNT
+from services.spotfinder.kernels.dispersion import MAX_COUNT
 from tests.spotfinder.cbf_files import COMPRESSIONS, HEADER, some_pixels, write_cbf
 from tests.spotfinder.nexus_files import opened, settle
 
