@@ -224,6 +224,17 @@ def test_settings_say_what_is_untrusted(tmp_path):
     assert pickle.loads(pickle.dumps(settings.untrusted)) == settings.untrusted  # noqa: S301 - our own
 
 
+def test_settings_come_from_the_environment(tmp_path, monkeypatch):
+    np.save(tmp_path / "mask.npy", np.zeros((3, 3)))
+    monkeypatch.setenv("MXMESH_UNTRUSTED_RECTANGLES", "[[0, 1, 2, 3]]")
+    monkeypatch.setenv("MXMESH_UNTRUSTED_CIRCLES", "[[4, 5.5, 6]]")
+    monkeypatch.setenv("MXMESH_UNTRUSTED_POLYGONS", "[[[0, 0], [1, 0], [1, 1]]]")
+    monkeypatch.setenv("MXMESH_MASK_FILE", str(tmp_path / "mask.npy"))
+    assert Settings.load().untrusted == Untrusted(
+        ((0, 1, 2, 3),), ((4, 5.5, 6),), (((0, 0), (1, 0), (1, 1)),), tmp_path / "mask.npy"
+    )
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
