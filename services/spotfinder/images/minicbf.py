@@ -17,6 +17,7 @@ from fabio.cbfimage import CbfImage as CbfFile
 from numpy.typing import NDArray
 
 from services.spotfinder.attenuation import Material
+from services.spotfinder.images import barrel
 from services.spotfinder.images.files import Stamp
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable, has_settled
 from services.spotfinder.resolution import NO_SATURATION, Detector
@@ -128,14 +129,15 @@ def parse_header(header: str) -> Detector:
     pixel_x_m, pixel_y_m = _numbers(rf"Pixel_size\s+{NUMBER}\s+m\s+x\s+{NUMBER}\s+m", header)
     beam_x_px, beam_y_px = _numbers(rf"Beam_xy\s+\({NUMBER},\s*{NUMBER}\)", header)
     sensor = re.search(rf"({'|'.join(SENSORS)})\s+sensor,\s+thickness\s+{NUMBER}\s+m", header)
-    return Detector(
+    is_barrel = barrel.SERIAL_NUMBER in header
+    return (barrel.Barrel if is_barrel else Detector)(
         pixel_size_mm=(1e3 * pixel_x_m, 1e3 * pixel_y_m),
         distance_mm=1e3 * _numbers(rf"Detector_distance\s+{NUMBER}\s+m", header)[0],
         beam_centre_px=(beam_x_px, beam_y_px),
         wavelength_angstrom=_numbers(rf"Wavelength\s+{NUMBER}\s+A", header)[0],
         sensor_material=SENSORS[sensor[1]] if sensor else None,
         sensor_thickness_mm=1e3 * float(sensor[2]) if sensor else 0.0,
-        saturation=_saturation(header),
+        saturation=barrel.SATURATION if is_barrel else _saturation(header),
     )
 
 

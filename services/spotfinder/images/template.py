@@ -48,9 +48,7 @@ class CbfSeries:
     """Images in a miniCBF file each; image 0 is in file number 1.
 
     The first file that can be read describes the detector, and what is negative in it (gaps, bad pixels) is masked in
-    all images. The detector is taken to be flat: for the PILATUS 12M of Diamond's I23, a half cylinder, spots and
-    intensities are right, but d spacings are those of a plane that touches it at the beam centre, too large far above
-    and below of it.
+    all images.
     """
 
     def __init__(self, path: Path) -> None:
