@@ -1,6 +1,7 @@
 """HDF5 files that may be growing, or be replaced: opened without locks, kept open while they stay as they are."""
 
 import os
+import weakref
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -55,6 +56,7 @@ class OpenFiles:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open: OrderedDict[tuple[int, int], OpenFile] = OrderedDict()
+        weakref.finalize(self, _close, self._open)  # HDF5 crashes on datasets that outlive it at the end of a process
 
     def get(self, path: Path) -> h5py.File:
         """The file, open for reading; closed again after ``limit`` others have been asked for.
@@ -81,8 +83,7 @@ class OpenFiles:
 
     def close(self) -> None:
         """Close all files."""
-        while self._open:
-            self._open.popitem()[1].handle.close()
+        _close(self._open)
 
     def _get(self, path: Path) -> OpenFile:
         stamp = Stamp.of(path)
@@ -96,6 +97,11 @@ class OpenFiles:
         if len(self._open) > self._limit:
             self._open.popitem(last=False)[1].handle.close()
         return file
+
+
+def _close(files: OrderedDict[tuple[int, int], OpenFile]) -> None:
+    while files:
+        files.popitem()[1].handle.close()
 
 
 def _look_up(file: h5py.File, path: Path, name: str) -> Dataset | Link:
