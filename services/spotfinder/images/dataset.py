@@ -65,7 +65,7 @@ class Dataset:
         return int(self.handle.shape[0])
 
     @cached_property
-    def frame(self) -> tuple[int, int]:
+    def image_shape(self) -> tuple[int, int]:
         """Shape of an image, slow and fast [px].
 
         Raises:
@@ -106,8 +106,8 @@ class Dataset:
         Raises:
             ImageNotReady, ImageUnreadable: if that is not possible.
         """
-        if self.frame != buffers.pixels.shape:
-            raise ImageUnreadable(f"{self.path}: images of {self.frame} pixels, expected {buffers.pixels.shape}")
+        if self.image_shape != buffers.pixels.shape:
+            raise ImageUnreadable(f"{self.path}: images of {self.image_shape} pixels, expected {buffers.pixels.shape}")
         if index >= self.length:
             raise self._beyond(index)
         if self._is_chunk_an_image and self._dtype == buffers.pixels.dtype:
@@ -125,7 +125,7 @@ class Dataset:
             self.handle.read_direct(buffers.pixels, np.s_[index])
             return buffers.pixels
         _, encoded = self._id.read_direct_chunk((index, 0, 0), out=buffers.encoded(chunk.size))
-        return Chunk(encoded, self.frame, self._dtype)
+        return Chunk(encoded, self.image_shape, self._dtype)
 
     @cached_property
     def _id(self) -> h5py.h5d.DatasetID:
@@ -138,7 +138,7 @@ class Dataset:
 
     @cached_property
     def _is_chunk_an_image(self) -> bool:
-        return bool(self.handle.chunks == (1, *self.frame))
+        return bool(self.handle.chunks == (1, *self.image_shape))
 
     @cached_property
     def _is_bitshuffle_lz4(self) -> bool:
@@ -160,7 +160,7 @@ class Dataset:
         if self.handle.chunks is None:
             return bool(self._id.get_storage_size())
         _, *steps = self.handle.chunks
-        corners = itertools.product(*(range(0, n, step) for n, step in zip(self.frame, steps, strict=True)))
+        corners = itertools.product(*(range(0, n, step) for n, step in zip(self.image_shape, steps, strict=True)))
         return all(self._id.get_chunk_info_by_coord((index, *corner)).size for corner in corners)
 
     def _unwritten(self, index: int) -> ImageNotReady | ImageUnreadable:
@@ -178,8 +178,8 @@ class Dataset:
         if space.get_select_type() == h5py.h5s.SEL_ALL:
             return Hyperslab(0, 1, None, 1)
         start, stride, count, block = space.get_regular_hyperslab()
-        frame = tuple(c * b for c, b in zip(count[1:], block[1:], strict=True))
-        if frame != self.frame or any(start[1:]):
+        shape = tuple(c * b for c, b in zip(count[1:], block[1:], strict=True))
+        if shape != self.image_shape or any(start[1:]):
             raise ImageUnreadable(f"{self.path}: {self.handle.name} shows parts of images: not supported")
         runs = None if count[0] == h5py.h5s.UNLIMITED else count[0]
         return Hyperslab(start[0], max(stride[0], block[0]), runs, block[0])  # of a single run, HDF5 gives any stride

@@ -30,10 +30,10 @@ class NexusImages:
         self._is_one_dataset = self._has(DATA)
         first = self._files.dataset(path, DATA if self._is_one_dataset else _link(1))
         self._has_own_data = first.path == path and not first.is_virtual
-        self._buffers = Buffers(first.frame, first.handle.dtype)
+        self._buffers = Buffers(first.image_shape, first.handle.dtype)
         master = Master(path, files)
         self.detector = master.read_detector(first.handle.dtype)
-        self.mask = master.read_mask(first.frame)
+        self.mask = master.read_mask(first.image_shape)
 
     @contextmanager
     def stored(self, image: int) -> Iterator[Stored]:

@@ -37,7 +37,7 @@ class Master:
     """The master file of a collection; what it says may stand in files that it links to."""
 
     def __init__(self, path: Path, files: OpenFiles) -> None:
-        """Find the first NXdetector and the first NXbeam, that of the sample or else that of the instrument.
+        """Find the first NXdetector, and the first NXbeam of the instrument and of the sample.
 
         Raises:
             ImageNotReady, ImageUnreadable: if there is none.
@@ -47,9 +47,8 @@ class Master:
         with explained(path):
             entry = _require(files.get(path), "NXentry")
             instrument = _require(entry, "NXinstrument")
-            sample = _child(entry, "NXsample")
             self._detector = _require(instrument, "NXdetector")
-            self._beam = (sample and _child(sample, "NXbeam")) or _require(instrument, "NXbeam")
+            self._beams = [_child(group, "NXbeam") for group in (instrument, _child(entry, "NXsample")) if group]
 
     def read_detector(self, dtype: np.dtype[Any]) -> Detector:
         """The detector; its images are of type ``dtype``.
@@ -87,7 +86,7 @@ class Master:
                 _number(self._get(self._detector, "beam_center_x")),
                 _number(self._get(self._detector, "beam_center_y")),
             ),
-            wavelength_angstrom=_scaled(self._get(self._beam, "incident_wavelength"), ANGSTROMS, default="angstrom"),
+            wavelength_angstrom=_scaled(self._wavelength(), ANGSTROMS, default="angstrom"),
             sensor_material=_material(self._find(self._detector, "sensor_material")),
             sensor_thickness_mm=_scaled(thickness, MILLIMETRES, default="m") if thickness else 0.0,
             saturation=min(_saturation(self._find(self._detector, *SATURATIONS)), highest),
@@ -95,6 +94,13 @@ class Master:
 
     def _length_mm(self, *names: str) -> float:
         return _scaled(self._get(self._detector, *names), MILLIMETRES, default="m")
+
+    def _wavelength(self) -> h5py.Dataset:
+        for beam in filter(None, self._beams):
+            wavelength = self._find(beam, "incident_wavelength")
+            if wavelength is not None:
+                return wavelength
+        raise KeyError("no NXbeam has incident_wavelength")
 
     def _get(self, group: h5py.Group, *names: str) -> h5py.Dataset:
         dataset = self._find(group, *names)
