@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, get_args
 
 import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
 from services.spotfinder.analysis import warm_up
-from services.spotfinder.finder import DEFAULTS, SpotFinder
+from services.spotfinder.finder import Algorithm, Parameters, SpotFinder
 from services.spotfinder.images import OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import ImageAnalysis, describe_spots
 
@@ -92,31 +92,31 @@ def complete_grid() -> Path | None:
     return master if master.exists() else None
 
 
-def compare(master: Path) -> Iterator[Comparison]:
+def compare(master: Path, algorithm: Algorithm = "dispersion") -> Iterator[Comparison]:
     """Our results of each image beside those of DIALS.
 
     Raises:
         subprocess.CalledProcessError: if DIALS fails; its standard error is printed.
     """
     warm_up()
-    dials = run_dials(master)
+    dials = run_dials(master, algorithm)
+    parameters = Parameters(algorithm=algorithm)
     source = open_images(master, OpenFiles(limit=4))
     finder = SpotFinder(source.mask, source.detector.saturation)
     for image, theirs in enumerate(dials):
         start = perf_counter()
-        spots = finder.find_spots(read(source, image))
-        analysis = describe_spots(spots, source.detector.d_spacings(spots.x, spots.y), DEFAULTS)
+        spots = finder.find_spots(read(source, image), parameters)
+        analysis = describe_spots(spots, source.detector.d_spacings(spots.x, spots.y), parameters)
         seconds = perf_counter() - start
         yield Comparison(image, Result(np.column_stack(spots[:3]), analysis), theirs, seconds)
 
 
-def run_dials(master: Path) -> list[Result]:
+def run_dials(master: Path, algorithm: Algorithm) -> list[Result]:
     """What DIALS says of each image; it needs HDF5's bitshuffle filter, which Debian does not have."""
     environment = {**os.environ, "HDF5_PLUGIN_PATH": hdf5plugin.PLUGIN_PATH}
     script = Path(__file__).with_name("dials_reference.py")
-    done = subprocess.run(
-        [DIALS_PYTHON, str(script), str(master)], env=environment, stdout=subprocess.PIPE, check=True, cwd=script.parent
-    )
+    command = [DIALS_PYTHON, str(script), str(master), algorithm]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, cwd=script.parent)
     return [_result(**image) for image in json.loads(done.stdout)]
 
 
@@ -148,7 +148,9 @@ def main() -> int:
     parser.add_argument(
         "master", type=Path, nargs="?", default=complete_grid() or SHIPPED_GRID, help="NXmx master file"
     )
-    comparisons = list(compare(parser.parse_args().master.resolve()))
+    parser.add_argument("--algorithm", choices=get_args(Algorithm), default="dispersion", help="of both programs")
+    arguments = parser.parse_args()
+    comparisons = list(compare(arguments.master.resolve(), arguments.algorithm))
     print_table(comparisons)
     return 0 if comparisons and all(comparison.is_equal for comparison in comparisons) else 1
 

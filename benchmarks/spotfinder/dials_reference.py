@@ -15,7 +15,6 @@ from libtbx.phil import parse
 # What Diamond's per-image analysis runs: the mask is not cut by resolution, spots beyond d_max are dropped afterwards.
 PARAMETERS = """
 spotfinder {
-  threshold.algorithm = dispersion
   filter.disable_parallax_correction = True
   force_2d = True
   mp.nproc = 1
@@ -24,9 +23,11 @@ spotfinder {
 D_MAX_ANGSTROM = 40
 
 
-def find_spots(experiments: ExperimentList) -> flex.reflection_table:
+def find_spots(experiments: ExperimentList, algorithm: str) -> flex.reflection_table:
     """Reflections of all images, with their places in reciprocal space."""
-    reflections = flex.reflection_table.from_observations(experiments, phil_scope.fetch(parse(PARAMETERS)).extract())
+    parameters = phil_scope.fetch(parse(PARAMETERS)).extract()
+    parameters.spotfinder.threshold.algorithm = algorithm
+    reflections = flex.reflection_table.from_observations(experiments, parameters)
     reflections.centroid_px_to_mm(experiments)
     reflections.map_centroids_to_reciprocal_space(experiments)
     return reflections
@@ -43,14 +44,14 @@ def describe(reflections: flex.reflection_table) -> dict[str, Any]:
     }
 
 
-def main(image_file: str) -> None:
+def main(image_file: str, algorithm: str) -> None:
     """Print a list with an object for each image."""
     experiments = ExperimentListFactory.from_filenames([image_file])
-    reflections = find_spots(experiments)
+    reflections = find_spots(experiments, algorithm)
     images = flex.floor(reflections["xyzobs.px.value"].parts()[2])
     n_images = len(experiments[0].imageset)  # stills are one experiment each, and share it
     json.dump([describe(reflections.select(images == image)) for image in range(n_images)], sys.stdout)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -121,3 +121,4 @@ def warm_up() -> None:
         chunk = blank((64, 64), np.dtype(dtype))
         analyser.analyse(chunk)  # on bit planes
         analyser.analyse(chunk, Parameters(min_spot_size=1))  # on pixels
+        analyser.analyse(chunk, Parameters(algorithm="dispersion_extended"))

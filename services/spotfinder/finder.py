@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,14 @@ from services.spotfinder.kernels.blocks import HEADER_BYTES
 from services.spotfinder.kernels.candidates import add_neighbours, find_centres
 from services.spotfinder.kernels.dense import find_excess, threshold_pixels
 from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds
+from services.spotfinder.kernels.extended import threshold_extended
 from services.spotfinder.kernels.grouping import SPOT, add_up_spots, label_pixels
 from services.spotfinder.kernels.planes import GROUP, LOW, RAISED, fold
 from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid
 from services.spotfinder.kernels.windows import threshold_planes
 from services.spotfinder.pixels import Chunk, Count, Image, Stored
+
+Algorithm = Literal["dispersion", "dispersion_extended"]
 
 DIM_BYTES_PER_PIXEL: Final = 0.235  # a chunk of more has background nearly everywhere: planes would hardly pay
 DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
@@ -41,6 +44,8 @@ class Parameters:
         max_separation: longest distance from a spot's highest pixel to its centroid [px].
         d_max: spots at lower resolution do not count [Å].
         ice_ring_width: full width of an ice ring in 1/d² [1/Å²].
+        algorithm: "dispersion" compares a pixel with its window; "dispersion_extended" with the background around the
+            spot it may belong to.
     """
 
     nsigma_b: float = 6.0
@@ -52,6 +57,7 @@ class Parameters:
     max_separation: float = 2.0
     d_max: float = 40.0
     ice_ring_width: float = 0.004
+    algorithm: Algorithm = "dispersion"
 
 
 DEFAULTS = Parameters()
@@ -109,11 +115,19 @@ class SpotFinder:
             raise ValueError(f"image of {stored.shape} pixels, mask of {self._valid.shape}")
         buffers = buffers_for(stored.shape, stored.dtype)
         n_strong = None
-        if isinstance(stored, Chunk) and self._suits_planes(stored, parameters):
+        if parameters.algorithm == "dispersion_extended":
+            n_strong = self._extended(stored, buffers, parameters)
+        elif isinstance(stored, Chunk) and self._suits_planes(stored, parameters):
             n_strong = self._on_planes(stored, buffers, parameters)
         if n_strong is None:
             n_strong = self._on_pixels(stored, buffers, parameters)
         return _select_spots(buffers.image, buffers.strong[:n_strong], parameters)
+
+    def _extended(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
+        """List the strong pixels by the extended threshold; returns their number."""
+        b, lowest = buffers, lowest_bright(parameters.nsigma_b)
+        _read_pixels(stored, b)
+        return threshold_extended(b.image, self._valid, self._saturation, lowest, _thresholds(parameters), b.strong)
 
     def _suits_planes(self, chunk: Chunk, parameters: Parameters) -> bool:
         """Whether planes give the same spots, and probably sooner."""

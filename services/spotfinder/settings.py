@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt
 
-from services.spotfinder.finder import Parameters
+from services.spotfinder.finder import Algorithm, Parameters
 from services.spotfinder.untrusted import Untrusted
 from shared.settings import ServiceSettings
 
@@ -18,6 +18,7 @@ class Settings(ServiceSettings):
         default=16, description="blocks in hand at a time, those that wait for images included"
     )
     poll_s: PositiveFloat = Field(default=0.05, description="time between two looks for an image not written yet [s]")
+    algorithm: Algorithm = Field(default="dispersion", description="which threshold of DIALS makes a pixel strong")
     nsigma_b: PositiveFloat = Field(default=6.0, description="background threshold of the dispersion test [sigma]")
     nsigma_s: PositiveFloat = Field(default=3.0, description="strong-pixel threshold [sigma]")
     d_max_A: PositiveFloat = Field(default=40.0, description="spots at lower resolution do not count [Å]")
@@ -51,5 +52,9 @@ class Settings(ServiceSettings):
     def parameters(self) -> Parameters:
         """What a spot is, for the finder."""
         return Parameters(
-            nsigma_b=self.nsigma_b, nsigma_s=self.nsigma_s, d_max=self.d_max_A, ice_ring_width=self.ice_ring_width
+            algorithm=self.algorithm,
+            nsigma_b=self.nsigma_b,
+            nsigma_s=self.nsigma_s,
+            d_max=self.d_max_A,
+            ice_ring_width=self.ice_ring_width,
         )

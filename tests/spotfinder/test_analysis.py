@@ -3,13 +3,14 @@
 import pickle
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from services.spotfinder import kernels
 from services.spotfinder.analysis import ImageReport, analyse_available, count_images, warm_up
-from services.spotfinder.finder import Parameters
+from services.spotfinder.finder import Algorithm, Parameters
 from services.spotfinder.images import ImageNotReady, OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import analyse_image
 from tests.spotfinder.nexus_files import SHAPE, STORAGES, Master, collection, link, settle, some_images, write_images
@@ -119,8 +120,9 @@ def test_a_report_without_analysis_has_no_figures():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32])
 @pytest.mark.parametrize("background", [0.0, 0.05, 5.0])
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
 @pytest.mark.parametrize("storage", ["bitshuffle-lz4", "gzip"])
-def test_after_warming_up_no_kernel_is_compiled(tmp_path, dtype, background, storage):
+def test_after_warming_up_no_kernel_is_compiled(tmp_path, dtype, background, algorithm, storage):
     warm_up()
     before = signatures()
     images = np.random.default_rng(1).poisson(background, (1, *SHAPE)).astype(dtype)
@@ -128,8 +130,16 @@ def test_after_warming_up_no_kernel_is_compiled(tmp_path, dtype, background, sto
     master = Master().write(tmp_path / "grid_master.h5")
     write_images(tmp_path / "grid_1.h5", images, **STORAGES[storage])
     link(master, "data_000001", "grid_1.h5")
-    (report,) = analyse_available(str(master), [0])
+    (report,) = analyse_available(str(master), [0], Parameters(algorithm=algorithm))
     assert report.analysis
+    assert signatures() == before
+
+
+def test_after_warming_up_many_spots_compile_nothing_either(tmp_path):
+    warm_up()
+    before = signatures()
+    (report,) = analyse_available(str(spotted_collection(tmp_path, spotted_images(4))), [3])
+    assert report.analysis.noisiness_method_1 is not None
     assert signatures() == before
 
 
