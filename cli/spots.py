@@ -1,6 +1,6 @@
 """`mxmesh find-spots`: the spot finder on a file, without a mesh."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -19,6 +19,7 @@ from cli.pictures import PictureFault, best_image, check_picture, plot_grid, plo
 from cli.plots.blocks import in_characters
 from cli.untrusted import CirclesOption, MaskOption, RectanglesOption, untrusted_of
 from services.spotfinder.analysis import ImageReport, analyse_available, count_images
+from services.spotfinder.finder import Algorithm, Parameters
 from services.spotfinder.images import ImageNotReady, ImageUnreadable
 from services.spotfinder.untrusted import Untrusted
 from shared.messages import Grid
@@ -48,7 +49,10 @@ GridOption = Annotated[
     typer.Option(parser=Steps.parse, metavar="COLUMNSxROWS", help="The grid's boxes, where the file does not say."),
 ]
 SnakedOption = Annotated[bool, typer.Option("--snaked", help="Every second line of --grid was scanned backwards.")]
+AlgorithmOption = Annotated[Algorithm, typer.Option(help="Which threshold of DIALS makes a pixel strong.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="Processes; default: one per core.")]
+
+Analyse = Callable[[int], ImageReport]
 
 
 def find_spots(
@@ -58,6 +62,7 @@ def find_spots(
     heatmap: HeatMapOption = None,
     grid: GridOption = None,
     snaked: SnakedOption = False,
+    algorithm: AlgorithmOption = "dispersion",
     mask: MaskOption = None,
     untrusted_rectangle: RectanglesOption = None,
     untrusted_circle: CirclesOption = None,
@@ -90,13 +95,15 @@ def find_spots(
         _check_image(file, image, n_images)
         _check_pictures(file, boxes, plot, heatmap)
     images = range(n_images) if image is None or heatmap else [image]
-    reports = _analyse(file, images, untrusted, workers, as_json)
+    parameters = Parameters(algorithm=algorithm)
+    analyse = partial(_report, str(file), parameters, untrusted)
+    reports = _analyse(file.name, analyse, images, workers, as_json)
     if not as_json:
         _show(reports, boxes if len(reports) == n_images else None)
     failed = _tell_failures(reports)
     with explained(*FAULTS):
         if plot:
-            plot_image(file, best_image(reports, image), plot, untrusted=untrusted)
+            plot_image(file, best_image(reports, image), plot, parameters, untrusted)
         if heatmap and boxes:
             plot_grid(file, boxes, reports, heatmap)
     if failed:
@@ -116,12 +123,12 @@ def _check_pictures(file: Path, boxes: Grid | None, plot: Path | None, heatmap: 
         raise GridFault(f"{file} does not say on which grid it was taken: give --grid COLUMNSxROWS")
 
 
-def _analyse(file: Path, images: Sequence[int], untrusted: Untrusted, workers: int, as_json: bool) -> list[ImageReport]:
+def _analyse(name: str, analyse: Analyse, images: Sequence[int], workers: int, as_json: bool) -> list[ImageReport]:
     """Report on the images behind a progress bar; as JSON at once, image by image."""
     reports: list[ImageReport] = []
     with progress() as bars:
-        bar = bars.add_task(file.name, total=len(images))
-        for report in _reports(str(file), images, untrusted, workers):
+        bar = bars.add_task(name, total=len(images))
+        for report in _reports(analyse, images, workers):
             bars.advance(bar)
             reports.append(report)
             if as_json:
@@ -129,17 +136,17 @@ def _analyse(file: Path, images: Sequence[int], untrusted: Untrusted, workers: i
     return reports
 
 
-def _reports(file: str, images: Sequence[int], untrusted: Untrusted, workers: int) -> Iterator[ImageReport]:
+def _reports(analyse: Analyse, images: Sequence[int], workers: int) -> Iterator[ImageReport]:
     workers = min(workers, len(images))
     if workers <= 1:
-        yield from map(partial(_report, file, untrusted), images)
+        yield from map(analyse, images)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(partial(_report, file, untrusted), images)
+        yield from pool.map(analyse, images)
 
 
-def _report(file: str, untrusted: Untrusted, image: int) -> ImageReport:
-    reports = analyse_available(file, [image], untrusted=untrusted)
+def _report(file: str, parameters: Parameters, untrusted: Untrusted, image: int) -> ImageReport:
+    reports = analyse_available(file, [image], parameters, untrusted)
     return reports[0] if reports else ImageReport(image=image, failure="not written yet")
 
 

@@ -49,6 +49,12 @@ def small(tmp_path):
     return master
 
 
+@pytest.mark.parametrize(("algorithm", "n_spots"), [("dispersion", 1373), ("dispersion_extended", 1312)])
+def test_either_threshold_can_be_chosen(algorithm, n_spots):
+    done = find_spots(THAUMATIN, "--image", 1, "--algorithm", algorithm, "--json")
+    assert orjson.loads(done.stdout)["n_spots_total"] == n_spots
+
+
 def test_one_image_is_drawn_as_a_png_of_the_size_that_was_promised(tmp_path):
     done = find_spots(THAUMATIN, "--image", 7, "--plot", tmp_path / "spots.png")
     assert done.exit_code == 0
