@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from services.spotfinder.bitshuffle import blank
-from services.spotfinder.finder import DEFAULTS, Parameters
+from services.spotfinder.finder import DEFAULTS, Parameters, Spots
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
-from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
+from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis, describe_spots
 from services.spotfinder.resolution import Detector
 from services.spotfinder.untrusted import NOTHING, Untrusted
 
@@ -122,3 +122,5 @@ def warm_up() -> None:
         analyser.analyse(chunk)  # on bit planes
         analyser.analyse(chunk, Parameters(min_spot_size=1))  # on pixels
         analyser.analyse(chunk, Parameters(algorithm="dispersion_extended"))
+    d = np.linspace(2.0, 8.0, 20)
+    describe_spots(Spots(d, d, d, np.arange(d.size)), d, DEFAULTS)
