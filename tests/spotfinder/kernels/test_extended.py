@@ -73,12 +73,15 @@ def background_by_definition(dispersed, trusted):
     return trusted & ~ndimage.minimum_filter(dispersed, 5, mode="constant", cval=True)
 
 
-def strong_by_definition(image, trusted, thresholds):
-    background = background_by_definition(dispersed_by_definition(image, trusted, thresholds), trusted)
+def above_by_definition(image, background, thresholds):
     m, x = (window_sums(a, 11) for a in counted(image, background)[:2])
     mean = np.where(m >= 2, x / np.maximum(m, 1), 0)
-    stands_out = (image > thresholds.global_threshold) & (image >= mean + thresholds.nsigma_s * np.sqrt(mean))
-    return np.flatnonzero(trusted & ~background & stands_out)
+    return (image > thresholds.global_threshold) & (image >= mean + thresholds.nsigma_s * np.sqrt(mean))
+
+
+def strong_by_definition(image, trusted, thresholds):
+    background = background_by_definition(dispersed_by_definition(image, trusted, thresholds), trusted)
+    return np.flatnonzero(trusted & ~background & above_by_definition(image, background, thresholds))
 
 
 def listed(threshold_extended, image, valid, thresholds, saturation=SATURATION):
@@ -140,10 +143,8 @@ def test_a_row_added_and_taken_away_leaves_the_sums_as_they_were(add_row, exposu
     first = min(first, image.shape[1] - 1)
     sums = np.zeros((3, BLOCK), np.int64)
     add_row(image, valid, j, first, sums, 1)
-    if 0 <= j < image.shape[0]:
-        assert np.array_equal(sums, column_sums(image, valid, j, first + np.arange(BLOCK), 0))
-    else:
-        assert not sums.any()
+    is_inside = 0 <= j < image.shape[0]
+    assert np.array_equal(sums, column_sums(image, valid, j, first + np.arange(BLOCK), 0) * is_inside)
     add_row(image, valid, j, first, sums, -1)
     assert not sums.any()
 
@@ -198,10 +199,8 @@ def test_foreground_is_compared_with_the_background_around_it(find_above_backgro
     background = valid & (np.random.default_rng(seed).random(image.shape) < 0.7)
     strong = np.empty(image.size, np.int32)
     n = find_above_background(image, valid, background, chosen, strong)
-    m, x = (window_sums(a, 11) for a in counted(image, background)[:2])
-    mean = np.where(m >= 2, x / np.maximum(m, 1), 0)
-    is_strong = (image > chosen.global_threshold) & (image >= mean + chosen.nsigma_s * np.sqrt(mean))
-    assert strong[:n].tolist() == np.flatnonzero(valid & ~background & is_strong).tolist()
+    expected = valid & ~background & above_by_definition(image, background, chosen)
+    assert strong[:n].tolist() == np.flatnonzero(expected).tolist()
 
 
 @both(extended.is_above_background)
@@ -254,6 +253,6 @@ def test_the_finder_extends_spots_to_their_skirts():
 def test_negative_counts_are_invalid_for_the_extended_threshold_too():
     image, valid = exposure(np.random.default_rng(3), (80, 90), 0.3, invalid=0.01)
     marked = np.where(valid, image, 0xFFFF_FFFE).astype(np.uint32)
-    found = SpotFinder(np.ones(image.shape, np.bool_)).find_spots(marked.view(np.int32), EXTENDED)
+    found = SpotFinder(np.ones_like(valid)).find_spots(marked.view(np.int32), EXTENDED)
     assert len(found.x) > 5
     assert np.array_equal(found, SpotFinder(valid).find_spots(marked, EXTENDED))
