@@ -1,6 +1,7 @@
 """Any image, any mask, any parameters, as an array and as a chunk: the spots are those of the definition."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pytest
@@ -121,3 +122,22 @@ def test_a_pixel_exactly_at_a_threshold_is_not_strong(dtype, counts, limits):
             for chosen in (limits, below)
         ]
         assert found == [[], [counts]]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("bright", [5, 60_000])
+@pytest.mark.parametrize("start", range(4))
+def test_windows_reach_three_pixels_and_no_further(dtype, bright, start):
+    """One bright pixel with a faint one at each offset, near enough or not, at the first and the last edges too."""
+    image, single = np.zeros((start + 201, start + 201), dtype), Parameters(min_spot_size=1, nsigma_s=0.5)
+    for n, (dy, dx) in enumerate(product(range(-4, 5), repeat=2)):
+        y, x = start + 25 * (n // 9), start + 25 * (n % 9)
+        if y + dy in range(len(image)) and x + dx in range(len(image)):
+            image[y + dy, x + dx] = 2
+        image[y, x] = min(bright, np.iinfo(dtype).max)
+    valid = np.ones(image.shape, np.bool_)
+    for turned in (image, image[::-1, ::-1].copy()):
+        for stored in (turned, Chunk(encoded(turned), turned.shape, turned.dtype)):
+            found = np.column_stack(SpotFinder(valid).find_spots(stored, single))
+            assert len(found) >= 81
+            assert np.array_equal(found, naive.find_spots(turned, valid, single))
