@@ -60,8 +60,8 @@ def levels(highest):
 
 
 def saturated(highest):
-    """Spots with a pixel at or near the highest values, at its middle or its side."""
-    tops = [highest - k for k in range(5)] + [highest // 2, highest // 2 + 1]
+    """Spots with a pixel at, near or above the highest value that is not saturated, in the middle or at the side."""
+    tops = [highest + 2 - k for k in range(5)] + [highest // 2, highest // 2 + 1]
     places = [(1, 1), (0, 1), (1, 0), (2, 2), (1, 3)]
     return [with_top(top, place) for top in tops for place in places]
 
