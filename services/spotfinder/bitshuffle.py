@@ -36,10 +36,11 @@ def decode(chunk: Chunk, image: Image) -> None:
 
 
 def blank(shape: tuple[int, int], dtype: np.dtype[Any]) -> Chunk:
-    """The chunk of an image without counts, in one block that LZ4 holds as it is."""
+    """The chunk of an image without counts, in one block."""
     n_bytes = shape[0] * shape[1] * dtype.itemsize
-    whole, rest = divmod(n_bytes - 15, 255)  # LZ4: 15 literals in the token, then bytes of up to 254 more
-    block = b"\xf0" + b"\xff" * whole + bytes([rest]) + bytes(n_bytes)
+    whole, rest = divmod(n_bytes - 1 - 19 - 5, 255)
+    run = b"\x1f\0\1\0" + b"\xff" * whole + bytes([rest])  # LZ4: a zero, and from one byte back 19 and more zeros
+    block = run + b"\x50" + bytes(5)  # at the end five bytes as they are
     header = n_bytes.to_bytes(8) + n_bytes.to_bytes(4)
     return Chunk(header + len(block).to_bytes(4) + block, shape, dtype)
 

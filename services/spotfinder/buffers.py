@@ -24,7 +24,7 @@ class Buffers:
         planes: ``[N_PLANES, bytes]``, see ``kernels.planes``; their margins stay zero.
         raised, high: two of the planes, in words.
         centres, candidates: a bit for each pixel, in words, with margins.
-        strong, saturated: lists of flat indices.
+        strong, uncounted: lists of flat indices.
     """
 
     def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
@@ -34,7 +34,7 @@ class Buffers:
         self.planes = np.zeros((N_PLANES, n_bytes), np.uint8)
         self.raised, self.high = self.planes[RAISED].view(np.uint64), self.planes[HIGH].view(np.uint64)
         self.centres, self.candidates = np.zeros((2, n_bytes // GROUP), np.uint64)
-        self.strong, self.saturated = np.empty((2, size), np.int32)
+        self.strong, self.uncounted = np.empty((2, size), np.int32)
 
     @property
     def flat(self) -> Image:

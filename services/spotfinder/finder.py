@@ -21,12 +21,13 @@ from services.spotfinder.kernels.planes import GROUP, LOW, RAISED, fold
 from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid
 from services.spotfinder.kernels.windows import threshold_planes
 from services.spotfinder.pixels import Chunk, Count, Image, Stored
+from services.spotfinder.resolution import NO_SATURATION
 
 Algorithm = Literal["dispersion", "dispersion_extended"]
 
 DIM_BYTES_PER_PIXEL: Final = 0.235  # a chunk of more has background nearly everywhere: planes would hardly pay
 DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
-FEW_SATURATED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
+FEW_UNCOUNTED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
 LEAST_SATURATION: Final = 1 << LOW  # so that saturated pixels are among those whose counts are known
 LEAST_SPOT: Final = 3  # pixels, for a pixel without neighbours to be in no spot
 
@@ -88,7 +89,7 @@ class SpotFinder:
     There are two ways, which find the same spots: on bit planes where most pixels are 0 or 1, else on pixels.
     """
 
-    def __init__(self, mask: NDArray[np.bool_], saturation: int = MAX_COUNT) -> None:
+    def __init__(self, mask: NDArray[np.bool_], saturation: int = NO_SATURATION) -> None:
         """Prepare for images with this mask.
 
         Args:
@@ -99,7 +100,7 @@ class SpotFinder:
         self._valid_plane = plane_of(self._valid)
         self._n_valid = np.zeros(mask.shape, np.uint8)
         count_valid(self._valid, self._n_valid)
-        self._saturation = min(saturation, MAX_COUNT)
+        self._saturation = min(saturation, NO_SATURATION)
 
     def find_spots(self, stored: Stored, parameters: Parameters = DEFAULTS) -> Spots:
         """The spots of an image, in the order of their first pixels.
@@ -139,10 +140,13 @@ class SpotFinder:
         b, (block, _) = buffers, block_buffers(block_bytes(chunk))
         check(chunk, fold(bytes_of(chunk), HEADER_BYTES, block, self._valid_plane, b.margin, b.planes, b.flat))
         margin_bits = GROUP * b.margin
-        n = clear_saturated(b.high, margin_bits, b.flat, self._saturation, b.planes, b.saturated)
+        limit = min(self._saturation, MAX_COUNT)
+        uncounted = b.uncounted[: clear_saturated(b.high, margin_bits, b.flat, limit, b.planes, b.uncounted)]
+        if (b.flat[uncounted] < self._saturation).any():  # these may be strong
+            return None
         if self._mark_candidates(b) > DIM_CANDIDATES * self._valid.size:
             return None
-        with self._without(b.saturated[:n]) as n_valid:
+        with self._without(uncounted) as n_valid:
             return threshold_planes(
                 b.candidates, b.planes, margin_bits, b.image, n_valid, _thresholds(parameters), b.strong
             )
@@ -151,8 +155,8 @@ class SpotFinder:
         """List the strong pixels that may be in spots; returns their number."""
         b = buffers
         _read_pixels(stored, b)
-        n = clear_invalid(b.image, self._valid, self._saturation, b.saturated)
-        with self._without(b.saturated[:n]) as n_valid:
+        uncounted = b.uncounted[: clear_invalid(b.image, self._valid, self._saturation, b.uncounted)]
+        with self._without(uncounted) as n_valid:
             pixels = slice(b.margin, b.margin + math.ceil(b.image.size / GROUP))
             find_excess(b.image, n_valid, float(parameters.nsigma_s), b.planes[RAISED, pixels])
             candidates = b.raised
@@ -168,15 +172,15 @@ class SpotFinder:
         return add_neighbours(b.centres, b.raised, nx, words, b.candidates)
 
     @contextmanager
-    def _without(self, saturated: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:
+    def _without(self, uncounted: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:
         """Numbers of valid pixels in the windows when these are not."""
-        if saturated.size < FEW_SATURATED * self._valid.size:
-            change_count(self._n_valid, saturated, -1)
+        if uncounted.size < FEW_UNCOUNTED * self._valid.size:
+            change_count(self._n_valid, uncounted, -1)
             yield self._n_valid
-            change_count(self._n_valid, saturated, 1)
+            change_count(self._n_valid, uncounted, 1)
         else:
             valid, n_valid = self._valid.copy(), np.empty_like(self._n_valid)
-            valid.reshape(-1)[saturated] = False
+            valid.reshape(-1)[uncounted] = False
             count_valid(valid, n_valid)
             yield n_valid
 

@@ -8,6 +8,7 @@ from scipy import ndimage
 from services.spotfinder.finder import DEFAULTS
 
 HALF_WIDTH = 3
+TOO_HIGH = 2**24  # counts
 
 
 def find_spots(image, valid, parameters=DEFAULTS, saturation=2**31):
@@ -34,9 +35,11 @@ def add_up(image, members):
 
 
 def strong_pixels(image, trusted, parameters=DEFAULTS):
-    """The dispersion test as it is published, of all pixels; an array of flags."""
+    """The dispersion test of all pixels as DIALS makes it: very high counts are in no sum; an array of flags."""
     values = np.where(trusted, image, 0).astype(np.int64)
-    m, x, y = (window_sums(a) for a in (trusted.astype(np.int64), values, values * values))
+    is_summed = trusted & (values < TOO_HIGH)
+    summed = np.where(is_summed, values, 0)
+    m, x, y = (window_sums(a) for a in (is_summed.astype(np.int64), summed, summed * summed))
     is_candidate = trusted & (values > parameters.global_threshold) & (m >= parameters.min_local)
     is_strong = np.zeros(image.shape, np.bool_)
     is_strong[is_candidate] = stands_out(*(a[is_candidate].astype(object) for a in (values, m, x, y)), parameters)

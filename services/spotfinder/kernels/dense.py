@@ -12,12 +12,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from services.spotfinder.kernels.candidates import Words
-from services.spotfinder.kernels.dispersion import HALF_WIDTH, WIDTH, Thresholds, is_strong
+from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH, Thresholds, is_strong
 from services.spotfinder.kernels.native import lowest_one
 from services.spotfinder.kernels.planes import GROUP
 from services.spotfinder.pixels import Image
 
-CLIP: Final = 1 << 25  # higher counts are taken for this much [counts]: 49 of them stay below 2**31
 STRIP: Final = 8  # rows whose flags are packed together: they fill whole bytes
 SLACK: Final = 1e-5  # of the limits; single precision loses less than a tenth of it
 PACK: Final = np.uint64(0x0102040810204080)  # times eight bytes of 0 or 1: their bits, in the highest byte
@@ -28,10 +27,11 @@ Flags = NDArray[np.uint8]
 
 @njit(cache=True, nogil=True)
 def replace_row(new: Image, old: Image, columns: Sums) -> None:
-    """Take one row [counts] into the columns' sums, and another one out."""
-    limit = np.uint32(CLIP)
+    """Take one row [counts] into the columns' sums, and another one out, but for pixels that no window counts."""
+    limit, nothing = np.uint32(MAX_COUNT), np.uint32(0)
     for i in range(new.size):
-        columns[i] += np.int32(min(np.uint32(new[i]), limit)) - np.int32(min(np.uint32(old[i]), limit))
+        more, less = np.uint32(new[i]), np.uint32(old[i])
+        columns[i] += np.int32(more if more < limit else nothing) - np.int32(less if less < limit else nothing)
 
 
 @njit(cache=True, nogil=True)
@@ -52,11 +52,11 @@ def flag_excess(row: Image, n_valid: Flags, windows: Sums, limit: np.float32, fl
         limit: square of the threshold [sigma²].
         flags: to be filled.
     """
-    zero, more, clip = np.float32(0), np.float32(1 + SLACK), np.uint32(CLIP)
+    zero, more = np.float32(0), np.float32(1 + SLACK)
     for i in range(row.size):
-        n, x, value = np.float32(n_valid[i]), np.float32(windows[i]), min(np.uint32(row[i]), clip)
-        excess = n * np.float32(value) * more - x
-        flags[i] = ((excess > zero) & (excess * excess >= limit * x * n)) | (value == clip)
+        n, x = np.float32(n_valid[i]), np.float32(windows[i])
+        excess = n * np.float32(row[i]) * more - x
+        flags[i] = (excess > zero) & (excess * excess >= limit * x * n)
 
 
 @njit(cache=True, nogil=True)
@@ -99,11 +99,11 @@ def find_excess(image: Image, n_valid: Flags, nsigma: float, plane: Flags) -> No
 
 @njit(cache=True, nogil=True)
 def sum_window(image: Image, j: int, i: int) -> tuple[np.int64, np.int64]:
-    """Sum [counts] and sum of squares [counts²] of the window around pixel (j, i)."""
+    """Sum [counts] and sum of squares [counts²] of the window around pixel (j, i), whose invalid pixels are 0."""
     total = total_sq = np.int64(0)
     for row in image[max(0, j - HALF_WIDTH) : j + HALF_WIDTH + 1]:
         for pixel in row[max(0, i - HALF_WIDTH) : i + HALF_WIDTH + 1]:
-            value = np.int64(pixel)
+            value = np.int64(pixel if pixel < MAX_COUNT else 0)
             total += value
             total_sq += value * value
     return total, total_sq

@@ -11,7 +11,7 @@ from services.spotfinder.pixels import Count
 HALF_WIDTH: Final = 3  # the window is 7 x 7 pixels, clipped at the edges of the image
 WIDTH: Final = 2 * HALF_WIDTH + 1
 WINDOW_SIZE: Final = WIDTH * WIDTH
-MAX_COUNT: Final = 1 << 28  # valid pixels have less [counts]: the sum of a window's squares stays below 2**63
+MAX_COUNT: Final = 1 << 24  # pixels of so many counts or more may be strong, but no window counts them, as in DIALS
 POISSON_SIGMA: Final = np.sqrt(2.0 * np.maximum(np.arange(WINDOW_SIZE + 1) - 1, 0))
 
 

@@ -5,7 +5,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from services.spotfinder.kernels.candidates import Words
-from services.spotfinder.kernels.dispersion import HALF_WIDTH, WIDTH
+from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH
 from services.spotfinder.kernels.native import lowest_one
 from services.spotfinder.kernels.planes import GROUP, Planes
 from services.spotfinder.pixels import Image
@@ -43,16 +43,18 @@ def change_count(n_valid: Counts, pixels: NDArray[np.int32], by: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def clear_invalid(image: Image, valid: Flags, limit: int, saturated: NDArray[np.int32]) -> int:
-    """Set the pixels to 0 that are not valid, or have ``limit`` counts or more; returns how many of these are valid.
+def clear_invalid(image: Image, valid: Flags, saturation: int, uncounted: NDArray[np.int32]) -> int:
+    """Set the pixels to 0 that are not valid or saturated; returns how many valid ones no window counts.
 
     Args:
         image: [counts].
         valid: which pixels are.
-        limit: least count that is not trusted [counts].
-        saturated: flat indices of the valid pixels with that many, ascending, to be filled.
+        saturation: least count that is not trusted [counts].
+        uncounted: flat indices of the valid pixels that are saturated, or have too many counts to be summed, ascending,
+            to be filled.
     """
     ny, nx = image.shape
+    limit = min(saturation, MAX_COUNT)
     n = 0
     for j in range(ny):
         row, counted = image[j], valid[j]
@@ -64,8 +66,10 @@ def clear_invalid(image: Image, valid: Flags, limit: int, saturated: NDArray[np.
             continue
         for i in range(nx):
             if row[i] >= limit:
-                saturated[n], row[i] = j * nx + i, 0
+                uncounted[n] = j * nx + i
                 n += 1
+                if row[i] >= saturation:
+                    row[i] = 0
     return n
 
 

@@ -10,7 +10,7 @@ from services.spotfinder.kernels.dispersion import MAX_COUNT, Thresholds
 from tests.spotfinder import naive
 from tests.spotfinder.kernels.exposures import TYPES, bits_of, both, counted, exposures, sums_of
 
-LEVELS = [0, 1, 3, 30, 255, 4000, 65000, 2**20, d.CLIP - 1, d.CLIP, MAX_COUNT - 1]
+LEVELS = [0, 1, 3, 30, 255, 4000, 65000, 2**20, MAX_COUNT - 1, MAX_COUNT, 2**31 - 2]
 
 
 @st.composite
@@ -19,7 +19,7 @@ def levels(draw):
     shape = draw(st.tuples(st.integers(1, 20), st.integers(1, 90)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     level = draw(st.sampled_from(LEVELS))
-    image = np.minimum(rng.poisson(level, shape), MAX_COUNT - 1).astype(np.uint32)
+    image = np.minimum(rng.poisson(level, shape), 2**31 - 2).astype(np.uint32)
     some = rng.random(shape) < draw(st.sampled_from([0.0, 0.02, 0.3]))
     image[some] = rng.choice(LEVELS, some.sum())
     valid = rng.random(shape) >= draw(st.sampled_from([0.0, 0.1]))
@@ -28,7 +28,8 @@ def levels(draw):
 
 def excess_of(image, valid, nsigma):
     """How far each pixel is above its threshold, in counts times pixels; and what is rounding [same]."""
-    n, x = counted(valid).astype(float), sums_of(image)[0].astype(float)
+    summed = image < MAX_COUNT
+    n, x = counted(valid & summed).astype(float), sums_of(np.where(summed, image, 0))[0].astype(float)
     return n * image - x - nsigma * np.sqrt(x * n), 1e-4 * (n * image + x + 1)
 
 
@@ -40,22 +41,22 @@ def test_pixels_above_the_means_of_their_windows_are_marked(find_excess, exposur
     margin, n_bytes = plane_layout(image.shape)
     plane = np.full(n_bytes, 255, np.uint8)
     with np.errstate(over="ignore"):  # words wrap on purpose
-        find_excess(image, counted(valid), nsigma, plane[margin : margin + -(-image.size // 8)])
+        find_excess(image, counted(valid & (image < MAX_COUNT)), nsigma, plane[margin : margin + -(-image.size // 8)])
     marked = bits_of(plane, image.shape)
     excess, rounding = excess_of(image, valid, nsigma)
     assert marked[excess > 0].all()
-    assert image.max() >= d.CLIP or not marked[excess < -rounding].any()
+    assert not marked[excess < -rounding].any()
     after_the_last = np.unpackbits(plane[margin:], bitorder="little")[image.size : -(-image.size // 8) * 8]
     assert not after_the_last.any()
 
 
 @both(d.flag_excess)
-def test_clipped_pixels_are_always_flagged(flag_excess):
-    flags = np.zeros(3, np.uint8)
-    row = np.array([d.CLIP, d.CLIP - 1, MAX_COUNT - 1], np.uint32)
-    windows = np.full(3, 49 * d.CLIP, np.int32)
-    flag_excess(row, np.full(3, 49, np.uint8), windows, np.float32(9), flags)
-    assert flags.tolist() == [1, 0, 1]
+def test_pixels_are_flagged_that_exceed_the_mean_by_three_sigma(flag_excess):
+    flags = np.zeros(4, np.uint8)
+    row = np.array([18, 17, 2**31 - 2, 0], np.uint32)  # a mean of 9 and three times 3
+    windows = np.array([49 * 9, 49 * 9, 49 * (MAX_COUNT - 1), 0], np.int32)
+    flag_excess(row, np.full(4, 49, np.uint8), windows, np.float32(9 * (1 - d.SLACK)), flags)
+    assert flags.tolist() == [1, 0, 1, 0]
 
 
 @both(d.replace_row)
@@ -67,10 +68,10 @@ def test_a_row_comes_in_and_another_goes_out(replace_row, dtype):
 
 
 @both(d.replace_row)
-def test_counts_that_do_not_fit_are_clipped(replace_row):
-    columns = np.zeros(1, np.int32)
-    replace_row(np.array([2**32 - 1], np.uint32), np.array([7], np.uint32), columns)
-    assert columns.tolist() == [d.CLIP - 7]
+def test_counts_too_high_to_be_summed_are_left_out(replace_row):
+    columns = np.zeros(2, np.int32)
+    replace_row(np.array([2**32 - 1, 8], np.uint32), np.array([7, MAX_COUNT], np.uint32), columns)
+    assert columns.tolist() == [-7, 8]
 
 
 @both(d.add_columns)
@@ -97,8 +98,9 @@ def test_the_threshold_agrees_with_the_definition(threshold_pixels, sum_window, 
     image = np.where(valid, image, 0).astype(image.dtype)
     margin, _ = plane_layout(image.shape)
     strong, candidates = np.empty(image.size, np.int32), plane_of(valid).view(np.uint64)
-    n = threshold_pixels(candidates, 8 * margin, image, counted(valid), Thresholds(), strong)
+    n_valid = counted(valid & (image < MAX_COUNT))
+    n = threshold_pixels(candidates, 8 * margin, image, n_valid, Thresholds(), strong)
     assert strong[:n].tolist() == np.flatnonzero(naive.strong_pixels(image, valid)).tolist()
-    total, total_sq = sums_of(image)
+    total, total_sq = sums_of(np.where(image < MAX_COUNT, image, 0))
     j, i = image.shape[0] // 2, image.shape[1] // 2
     assert sum_window(image, j, i) == (total[j, i], total_sq[j, i])

@@ -36,5 +36,6 @@ def test_a_pixel_that_exceeds_the_mean_exceeds_every_lower_one(exceeds_mean, val
     assert exceeds_mean(value, n, total // 2, Thresholds()) >= exceeds
 
 
-def test_the_largest_counts_do_not_overflow():
+def test_the_largest_sums_do_not_overflow():
+    assert WINDOW_SIZE * (MAX_COUNT - 1) < 2**31
     assert WINDOW_SIZE * (MAX_COUNT - 1) ** 2 < 2**63

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from services.spotfinder.kernels import valid as v
+from services.spotfinder.kernels.dispersion import MAX_COUNT
 from services.spotfinder.kernels.planes import HIGH
 from tests.spotfinder.kernels.exposures import TYPES, both, counted, exposures, flags, planes_of
 from tests.spotfinder.naive import window_sums
@@ -35,11 +36,13 @@ def test_changing_pixels_keeps_the_windows_counts_true(change_count, valid, step
 @given(data=st.data())
 def test_pixels_that_do_not_count_become_zero(clear_invalid, dtype, data):
     image, valid = data.draw(exposures(dtype))
-    limit = data.draw(st.sampled_from([1, 3, 40, 250, 2**28]))
-    expected = np.flatnonzero(valid & (image >= limit))
-    cleared, saturated = image.copy(), np.empty(image.size, np.int32)
-    assert saturated[: clear_invalid(cleared, valid, limit, saturated)].tolist() == expected.tolist()
-    assert np.array_equal(cleared, np.where(valid & (image < limit), image, 0))
+    saturation = data.draw(st.sampled_from([1, 3, 40, 250, 2**28]))
+    if dtype is np.uint32:
+        image.flat[::7] *= 2**20
+    expected = np.flatnonzero(valid & (image >= min(saturation, MAX_COUNT)))
+    cleared, uncounted = image.copy(), np.empty(image.size, np.int32)
+    assert uncounted[: clear_invalid(cleared, valid, saturation, uncounted)].tolist() == expected.tolist()
+    assert np.array_equal(cleared, np.where(valid & (image < saturation), image, 0))
 
 
 @pytest.mark.parametrize("dtype", TYPES)
