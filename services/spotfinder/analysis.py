@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from services.spotfinder.bitshuffle import HEADER_BYTES, end_of_blocks
 from services.spotfinder.finder import DEFAULTS, Parameters
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
@@ -111,7 +110,6 @@ def count_images(master_file: str) -> int:
 
 def warm_up() -> None:
     """Compile the kernels for 16 and 32 bit images, or load them compiled, so that no image has to wait for that."""
-    end_of_blocks(np.frombuffer(bytes(HEADER_BYTES), np.uint8), 0)
     detector = Detector((0.1, 0.1), 100.0, (0.0, 0.0), 1.0, "Si", 0.45)
     analyser = ImageAnalyser(np.ones((64, 64), np.bool_), detector)
     for counts in (0, 100):  # dark and bright images have kernels of their own

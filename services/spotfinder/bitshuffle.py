@@ -1,22 +1,13 @@
-"""Decoding bitshuffle-LZ4 chunks outside HDF5's global lock, with the library that hdf5plugin brings."""
+"""Chunks as EIGER detectors store them: what their headers say, and decoding them outside HDF5's global lock."""
 
-# mypy: disallow-untyped-decorators=False
-
-import ctypes
-import math
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
-
-import hdf5plugin
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from services.spotfinder.pixels import Chunk, Pixels, Stored
-
-HEADER_BYTES: Final = 12  # size of the image and of a block [bytes], big-endian, 8 and 4 bytes
-GROUP: Final = 8  # elements that are shuffled together
+from services.spotfinder.buffers import block_buffers
+from services.spotfinder.kernels.blocks import CUT_SHORT, HEADER_BYTES, Bytes
+from services.spotfinder.kernels.planes import GROUP
+from services.spotfinder.kernels.unfold import unfold
+from services.spotfinder.pixels import Chunk, Count, Image, Pixels, Stored
 
 
 def decoded(stored: Stored) -> Pixels:
@@ -28,58 +19,62 @@ def decoded(stored: Stored) -> Pixels:
     if not isinstance(stored, Chunk):
         return stored.copy()
     pixels: Pixels = np.empty(stored.shape, stored.dtype)
-    decode(stored.encoded, pixels)
+    decode(stored, unsigned(pixels))
     return pixels
 
 
-def decode(chunk: bytes, image: NDArray[Any]) -> None:
-    """Decode one chunk into an image of the same size.
+def decode(chunk: Chunk, image: Image) -> None:
+    """Decode a chunk into an image of its shape and type.
 
     Raises:
         ValueError: if the chunk is cut short, or holds something else.
     """
-    encoded = np.frombuffer(chunk, np.uint8)
-    block_size = _elements_in_block(chunk, image)
-    n_blocks = math.ceil(image.size // GROUP * GROUP / block_size)
-    end = end_of_blocks(encoded, n_blocks)
-    leftover_bytes = image.size % GROUP * image.itemsize  # stored after the blocks, as they are
-    if end < 0 or end + leftover_bytes > encoded.size:
-        raise ValueError(f"cut short after {encoded.size} bytes")
-    address = encoded.ctypes.data + HEADER_BYTES
-    used = _library().bshuf_decompress_lz4(address, image.ctypes.data, image.size, image.itemsize, block_size)
-    if used != end + leftover_bytes - HEADER_BYTES:
-        raise ValueError("corrupt")
+    block, words = block_buffers(block_bytes(chunk))
+    check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, words, image.reshape(-1)))
 
 
-def _elements_in_block(chunk: bytes, image: NDArray[Any]) -> int:
-    if len(chunk) < HEADER_BYTES:
-        raise ValueError(f"cut short after {len(chunk)} bytes")
-    image_bytes, block_bytes = int.from_bytes(chunk[:8]), int.from_bytes(chunk[8:HEADER_BYTES])
-    if image_bytes != image.nbytes:
-        raise ValueError(f"holds {image_bytes} bytes, the image {image.nbytes}")
-    block_size = block_bytes // image.itemsize
-    if block_size == 0 or block_size % GROUP:
-        raise ValueError(f"blocks of {block_bytes} bytes")
-    return block_size
+def check(chunk: Chunk, end: Count) -> None:
+    """Refuse a chunk that a kernel could not read.
+
+    Args:
+        chunk: for the message.
+        end: what the kernel returned, see ``kernels.blocks.inflate``.
+
+    Raises:
+        ValueError: if the chunk is broken.
+    """
+    if end < 0:
+        size = len(chunk.encoded)
+        raise ValueError(f"cut short after {size} bytes" if end == CUT_SHORT else f"corrupt, in its {size} bytes")
 
 
-@njit(cache=True, nogil=True)
-def end_of_blocks(encoded: NDArray[np.uint8], n_blocks: int) -> np.int64:
-    """Where the blocks end [bytes], each a big-endian length and as many bytes; -1 if the chunk ends before."""
-    at = np.int64(HEADER_BYTES)
-    for _ in range(n_blocks):
-        if at + 4 > encoded.size:
-            return np.int64(-1)
-        length = np.int64(0)
-        for k in range(4):
-            length = length * 256 + np.int64(encoded[at + k])
-        at += 4 + length
-    return at if at <= encoded.size else np.int64(-1)
+def bytes_of(chunk: Chunk) -> Bytes:
+    """The chunk's bytes, of one type whatever holds them, lest the kernels be compiled twice."""
+    encoded = np.frombuffer(chunk.encoded, np.uint8)
+    encoded.flags.writeable = False
+    return encoded
 
 
-@cache
-def _library() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(next(Path(hdf5plugin.PLUGIN_PATH).glob("libh5bshuf.*"))))
-    library.bshuf_decompress_lz4.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
-    library.bshuf_decompress_lz4.restype = ctypes.c_int64
-    return library
+def block_bytes(chunk: Chunk) -> int:
+    """Size of the chunk's blocks [bytes], if it is a chunk of its image.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    header = bytes(chunk.encoded[:HEADER_BYTES])
+    if len(header) < HEADER_BYTES:
+        raise ValueError(f"cut short after {len(header)} bytes")
+    image_bytes, size = int.from_bytes(header[:8]), int.from_bytes(header[8:])
+    expected = chunk.shape[0] * chunk.shape[1] * chunk.dtype.itemsize
+    if image_bytes != expected:
+        raise ValueError(f"holds {image_bytes} bytes, the image {expected}")
+    if size == 0 or size % (GROUP * chunk.dtype.itemsize):
+        raise ValueError(f"blocks of {size} bytes")
+    return min(size, expected + -expected % (GROUP * chunk.dtype.itemsize))
+
+
+def unsigned(pixels: Pixels) -> Image:
+    """The same pixels in an unsigned type: what is negative becomes larger than any saturation."""
+    kind = np.dtype(f"u{pixels.dtype.itemsize}")
+    image: NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] = np.ascontiguousarray(pixels).view(kind)
+    return image

@@ -1,27 +1,31 @@
 """Finding the spots of one image: strong pixels, 4-connected groups of them, the filters of DIALS."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.spotfinder.bitshuffle import decoded
-from services.spotfinder.grouping import SPOT, add_up_spots, label_pixels
-from services.spotfinder.kernels import (
-    MAX_COUNT,
-    WINDOW_SIZE,
-    Thresholds,
-    change_valid,
-    count_valid,
-    find_bright,
-    threshold_dense,
-    threshold_sparse,
-)
-from services.spotfinder.pixels import Chunk, Image, Pixels, Stored
+from services.spotfinder.bitshuffle import block_bytes, bytes_of, check, decode, unsigned
+from services.spotfinder.buffers import Buffers, block_buffers, buffers_for, plane_of
+from services.spotfinder.kernels.blocks import HEADER_BYTES
+from services.spotfinder.kernels.candidates import add_neighbours, find_centres
+from services.spotfinder.kernels.dense import find_excess, threshold_pixels
+from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds
+from services.spotfinder.kernels.grouping import SPOT, add_up_spots, label_pixels
+from services.spotfinder.kernels.planes import GROUP, LOW, RAISED, fold
+from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid
+from services.spotfinder.kernels.windows import threshold_planes
+from services.spotfinder.pixels import Chunk, Count, Image, Stored
 
-SPARSE_FRACTION = 0.003  # of all pixels; with more bright ones, running sums over the whole image are faster
+DIM_BYTES_PER_PIXEL: Final = 0.26  # a chunk of more has background nearly everywhere: planes would hardly pay
+DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
+FEW_SATURATED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
+LEAST_SATURATION: Final = 1 << LOW  # so that saturated pixels are among those whose counts are known
+LEAST_SPOT: Final = 3  # pixels, for a pixel without neighbours to be in no spot
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,10 @@ class Spots(NamedTuple):
 
 
 class SpotFinder:
-    """Finds spots in the images of one detector; keeps its buffers from image to image, so it serves one thread."""
+    """Finds spots in the images of one detector; shares buffers with others in its process, so it serves one thread.
+
+    There are two ways, which find the same spots: on bit planes where most pixels are 0 or 1, else on pixels.
+    """
 
     def __init__(self, mask: NDArray[np.bool_], saturation: int = MAX_COUNT) -> None:
         """Prepare for images with this mask.
@@ -82,12 +89,11 @@ class SpotFinder:
             mask: ``[slow, fast]``, True for a valid pixel.
             saturation: pixels with as many counts or more are not trusted [counts].
         """
-        self._valid = np.ascontiguousarray(mask, np.bool_).copy()
+        self._valid = np.ascontiguousarray(mask, np.bool_)
+        self._valid_plane = plane_of(self._valid)
         self._n_valid = np.zeros(mask.shape, np.uint8)
         count_valid(self._valid, self._n_valid)
         self._saturation = min(saturation, MAX_COUNT)
-        self._bright = np.empty(math.ceil(SPARSE_FRACTION * mask.size), np.int32)
-        self._strong = np.empty(mask.size, np.int32)
 
     def find_spots(self, stored: Stored, parameters: Parameters = DEFAULTS) -> Spots:
         """The spots of an image, in the order of their first pixels.
@@ -99,34 +105,74 @@ class SpotFinder:
         Raises:
             ValueError: if the image has another shape than the mask, or its chunk is broken.
         """
-        image = decoded(stored) if isinstance(stored, Chunk) else stored
-        if image.shape != self._valid.shape:
-            raise ValueError(f"image of {image.shape} pixels, mask of {self._valid.shape}")
-        pixels = _unsigned(image)
-        return _select_spots(pixels, self._strong_pixels(pixels, parameters), parameters)
+        if stored.shape != self._valid.shape:
+            raise ValueError(f"image of {stored.shape} pixels, mask of {self._valid.shape}")
+        buffers = buffers_for(stored.shape, stored.dtype)
+        n_strong = None
+        if isinstance(stored, Chunk) and self._suits_planes(stored, parameters):
+            n_strong = self._on_planes(stored, buffers, parameters)
+        if n_strong is None:
+            n_strong = self._on_pixels(stored, buffers, parameters)
+        return _select_spots(buffers.image, buffers.strong[:n_strong], parameters)
 
-    def _strong_pixels(self, image: Image, parameters: Parameters) -> NDArray[np.int32]:
-        """Flat indices of the strong pixels, ascending; valid until the next image."""
-        lowest = min(lowest_bright(parameters.nsigma_b), self._saturation)
-        bright = self._bright[: find_bright(image, self._valid, lowest, self._bright)]
-        if bright.size < self._bright.size:
-            saturated = bright[image.reshape(-1)[bright] >= self._saturation]
+    def _suits_planes(self, chunk: Chunk, parameters: Parameters) -> bool:
+        """Whether planes give the same spots, and probably sooner."""
+        is_dim = len(chunk.encoded) < DIM_BYTES_PER_PIXEL * self._valid.size
+        return is_dim and self._saturation >= LEAST_SATURATION and ones_are_in_no_spot(parameters)
+
+    def _on_planes(self, chunk: Chunk, buffers: Buffers, parameters: Parameters) -> Count | None:
+        """List the strong pixels that may be in spots; returns their number, None if planes would take too long."""
+        b, (block, _) = buffers, block_buffers(block_bytes(chunk))
+        check(chunk, fold(bytes_of(chunk), HEADER_BYTES, block, self._valid_plane, b.margin, b.planes, b.flat))
+        margin_bits = GROUP * b.margin
+        n = clear_saturated(b.high, margin_bits, b.flat, self._saturation, b.planes, b.saturated)
+        if self._mark_candidates(b) > DIM_CANDIDATES * self._valid.size:
+            return None
+        with self._without(b.saturated[:n]) as n_valid:
+            return threshold_planes(
+                b.candidates, b.planes, margin_bits, b.image, n_valid, _thresholds(parameters), b.strong
+            )
+
+    def _on_pixels(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
+        """List the strong pixels that may be in spots; returns their number."""
+        b = buffers
+        _read_pixels(stored, b)
+        n = clear_invalid(b.image, self._valid, self._saturation, b.saturated)
+        with self._without(b.saturated[:n]) as n_valid:
+            pixels = slice(b.margin, b.margin + math.ceil(b.image.size / GROUP))
+            find_excess(b.image, n_valid, float(parameters.nsigma_s), b.planes[RAISED, pixels])
+            candidates = b.raised
+            if parameters.min_spot_size >= LEAST_SPOT:
+                self._mark_candidates(b)
+                candidates = b.candidates
+            return threshold_pixels(candidates, GROUP * b.margin, b.image, n_valid, _thresholds(parameters), b.strong)
+
+    def _mark_candidates(self, buffers: Buffers) -> Count:
+        """Mark the raised pixels that have neighbours to make a spot with; returns their number."""
+        b, nx, words = buffers, self._valid.shape[1], buffers.margin // GROUP
+        find_centres(b.raised, nx, words, b.centres)
+        return add_neighbours(b.centres, b.raised, nx, words, b.candidates)
+
+    @contextmanager
+    def _without(self, saturated: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:
+        """Numbers of valid pixels in the windows when these are not."""
+        if saturated.size < FEW_SATURATED * self._valid.size:
+            change_count(self._n_valid, saturated, -1)
+            yield self._n_valid
+            change_count(self._n_valid, saturated, 1)
         else:
-            saturated = self._strong[: find_bright(image, self._valid, self._saturation, self._strong)].copy()
-        change_valid(self._valid, self._n_valid, saturated, to=False)
-        n_strong = self._threshold(image, bright, _thresholds(parameters))
-        change_valid(self._valid, self._n_valid, saturated, to=True)
-        return self._strong[:n_strong]
-
-    def _threshold(self, image: Image, bright: NDArray[np.int32], thresholds: Thresholds) -> int:
-        if bright.size < self._bright.size:
-            return threshold_sparse(image, self._valid, self._n_valid, bright, thresholds, self._strong)
-        return threshold_dense(image, self._valid, self._n_valid, thresholds, self._strong)
+            valid, n_valid = self._valid.copy(), np.empty_like(self._n_valid)
+            valid.reshape(-1)[saturated] = False
+            count_valid(valid, n_valid)
+            yield n_valid
 
 
-def _unsigned(image: Pixels) -> Image:
-    """The same pixels in an unsigned type: what is negative becomes larger than any saturation."""
-    return cast("Image", np.ascontiguousarray(image.view(np.uint32) if image.dtype == np.int32 else image))
+def _read_pixels(stored: Stored, buffers: Buffers) -> None:
+    """Put the pixels of an image into its buffer."""
+    if isinstance(stored, Chunk):
+        decode(stored, buffers.image)
+    else:
+        np.copyto(buffers.image, unsigned(stored))
 
 
 def _thresholds(parameters: Parameters) -> Thresholds:
@@ -146,6 +192,17 @@ def lowest_bright(nsigma_b: float) -> int:
     demands (c - 1) sqrt(n - 1) > sqrt(2) nsigma_b. It is weakest for a window with all its pixels.
     """
     return math.floor(1 + nsigma_b * math.sqrt(2 / (WINDOW_SIZE - 1))) + 1
+
+
+def ones_are_in_no_spot(parameters: Parameters) -> bool:
+    """Whether every pixel of a spot has 2 counts or more.
+
+    Beside a pixel of 1 count in a spot of three, its window has a bright one, see ``lowest_bright``, and a third. With
+    the least sum x that makes, the pixel must exceed the mean of n: n - x > nsigma_s sqrt(n x), easiest for n = 49.
+    """
+    least = 2 + lowest_bright(parameters.nsigma_b)
+    exceeds = WINDOW_SIZE - least > parameters.nsigma_s * math.sqrt(WINDOW_SIZE * least)
+    return parameters.min_spot_size >= LEAST_SPOT and not exceeds
 
 
 def _select_spots(image: Image, strong: NDArray[np.int32], parameters: Parameters) -> Spots:

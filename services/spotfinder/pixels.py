@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32]
+Count = int | np.int64
+"""A whole number, in kernels of 64 bits."""
+
 Pixels = Image | NDArray[np.int32]
 """``[slow, fast]`` [counts]; negative values are invalid."""
 

@@ -83,6 +83,14 @@ def write_images(path, images, name="data", **options):
     return path
 
 
+def encoded(image, block_pixels=0):
+    """The chunk that holds an image, in bitshuffle blocks of so many pixels (a multiple of 8; 0: the default)."""
+    with h5py.File.in_memory() as file:
+        options = hdf5plugin.Bitshuffle(nelems=block_pixels, cname="lz4")
+        data = file.create_dataset("data", data=image, chunks=image.shape, **options)
+        return data.id.read_direct_chunk((0, 0))[1]
+
+
 def link(master, name, target, path="data"):
     with h5py.File(master, "a", libver=("v110", "v110")) as file:
         file[f"entry/data/{name}"] = h5py.ExternalLink(target, path)

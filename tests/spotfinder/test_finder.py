@@ -1,36 +1,12 @@
-"""The finder as a whole, against scipy and numpy."""
+"""The finder as a whole: images of crystals, and one rule at a time."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from scipy import ndimage
 
 from services.spotfinder.finder import Parameters, SpotFinder, lowest_bright
-from services.spotfinder.kernels import WINDOW_SIZE
-
-WINDOW = np.ones((7, 7))
-
-
-def naive_spots(image, valid, parameters):
-    """DIALS' dispersion spot finder in whole-image operations; one row x, y, counts, n_pixels for each spot."""
-    v = np.where(valid, image, 0).astype(float)
-    m, x, y = (ndimage.convolve(a, WINDOW, mode="constant") for a in (valid.astype(float), v, v * v))
-    m, x, y = np.round(m), np.round(x), np.round(y)
-    strong = valid & (v > 0) & (m >= 2)
-    strong &= m * y - x * x - x * (m - 1) > x * parameters.nsigma_b * np.sqrt(2 * np.maximum(m - 1, 0))
-    strong &= m * v - x > parameters.nsigma_s * np.sqrt(x * m)
-    labels, n = ndimage.label(strong)
-    rows = [naive_spot(v, labels == label) for label in range(1, n + 1)]
-    return np.array([row[:4] for row in rows if 3 <= row[3] <= 1000 and row[4] <= 2]).reshape(-1, 4)
-
-
-def naive_spot(counts, members):
-    y, x = np.nonzero(members)
-    values = counts[members]
-    centroid_x, centroid_y = np.average(x + 0.5, weights=values), np.average(y + 0.5, weights=values)
-    peak = values.argmax()
-    separation = np.hypot(centroid_x - x[peak] - 0.5, centroid_y - y[peak] - 0.5)
-    return centroid_x, centroid_y, values.sum(), values.size, separation
+from services.spotfinder.kernels.dispersion import WINDOW_SIZE
+from tests.spotfinder import naive
 
 
 def crystal_image(rng, background, dtype=np.uint16, shape=(120, 200), n_spots=25):
@@ -51,7 +27,7 @@ def crystal_image(rng, background, dtype=np.uint16, shape=(120, 200), n_spots=25
 def test_the_spots_are_those_of_the_naive_finder(dtype, background, seed):
     image, valid = crystal_image(np.random.default_rng(seed), background, dtype)
     spots = SpotFinder(valid).find_spots(image)
-    assert np.allclose(np.column_stack(spots), naive_spots(image, valid, Parameters()), rtol=1e-12)
+    assert np.allclose(np.column_stack(spots), naive.find_spots(image, valid), rtol=1e-12)
 
 
 def test_negative_counts_are_invalid():

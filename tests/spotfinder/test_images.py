@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.spotfinder.images import read
-from services.spotfinder.kernels import MAX_COUNT
+from services.spotfinder.kernels.dispersion import MAX_COUNT
 from tests.spotfinder.nexus_files import (
     SHAPE,
     STORAGES,
