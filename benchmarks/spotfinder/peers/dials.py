@@ -38,7 +38,8 @@ class Dials:
         self._found_by("dispersion_extended")
 
     def _found_by(self, algorithm: str) -> flex.reflection_table:
-        wanted = parse(f"{PARAMETERS} spotfinder.threshold.algorithm = {algorithm}")
+        # with shoeboxes the spots of a rotation extend over its images, whatever force_2d says
+        wanted = parse(f"{PARAMETERS}\nspotfinder.threshold.algorithm = {algorithm}\noutput.shoeboxes = False")
         return flex.reflection_table.from_observations(self.experiments, phil_scope.fetch(wanted).extract())
 
     def read(self) -> None:
