@@ -13,7 +13,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from benchmarks.spotfinder import tables
 from benchmarks.spotfinder.compare_with_dials import ROOT
 from benchmarks.spotfinder.competitors import COMPETITORS, Competitor
-from benchmarks.spotfinder.figures import Report, SetFigures
+from benchmarks.spotfinder.figures import Report, SetFigures, WorkerFigures
 from benchmarks.spotfinder.measure import measure
 from benchmarks.spotfinder.peers.install import install_peers
 from benchmarks.spotfinder.plot import plot
@@ -92,7 +92,7 @@ def set_figures(image_set: ImageSet, who: list[Competitor], rounds: int, console
         return measure(image_set, master, who, rounds, lambda n, of: progress.update(turns, completed=n, total=of))
 
 
-def worker_figures(console: Console) -> list:
+def worker_figures(console: Console) -> list[WorkerFigures]:
     """Worker processes, before this process is bound to one core."""
     figures = []
     for name in WORKER_SETS:

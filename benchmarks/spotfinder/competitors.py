@@ -58,8 +58,8 @@ class Running:
     def __init__(self, who: Competitor, master: Path) -> None:
         self.name = who.name
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit
-        self._process = self._start(who, master) if who.python.exists() else None
-        greeting = self._greeting(who)
+        self._process = self._start(who, master)
+        greeting = self._greeting()
         self.absent: str = greeting.get("absent", "")
         self.remarks: dict[str, str] = greeting.get("remarks", {})
         self.missing: dict[str, str] = greeting.get("missing", {})
@@ -68,9 +68,7 @@ class Running:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
-        if self._process:
-            self._process.stdin.close()  # type: ignore[union-attr] - a pipe; its end ends the process
-            self._process.wait()
+        self._process.communicate()  # the end of its input ends the process
         self._errors.close()
 
     def turn(self) -> dict[str, list[float]]:
@@ -102,9 +100,7 @@ class Running:
             env={**os.environ, **ONE_THREAD, **who.environment},
         )
 
-    def _greeting(self, who: Competitor) -> dict[str, Any]:
-        if self._process is None:
-            return {"absent": f"no {who.python}; --install-peers makes it"}
+    def _greeting(self) -> dict[str, Any]:
         try:
             greeting: dict[str, Any] = self._answer()
         except CompetitorError as fault:
@@ -112,11 +108,13 @@ class Running:
         return greeting
 
     def _ask(self, what: str) -> Any:  # noqa: ANN401 - JSON
-        print(what, file=self._process.stdin, flush=True)  # type: ignore[union-attr] - it takes part
+        assert self._process.stdin  # noqa: S101 - it is a pipe
+        print(what, file=self._process.stdin, flush=True)
         return self._answer()
 
     def _answer(self) -> Any:  # noqa: ANN401 - JSON
-        line = self._process.stdout.readline()  # type: ignore[union-attr] - a pipe
+        assert self._process.stdout  # noqa: S101 - it is a pipe
+        line = self._process.stdout.readline()
         if not line:
             self._errors.seek(0)
             raise CompetitorError(f"{self.name}: {(self._errors.read().strip().splitlines() or ['died'])[-1]}")

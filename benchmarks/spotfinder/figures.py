@@ -76,17 +76,35 @@ class SetFigures(BaseModel):
         return self.multiple(DIALS_FIND_SPOTS, OURS)
 
 
+class Rate(BaseModel):
+    """What a pool of workers did in one round, reading included."""
+
+    images_per_s: float
+    cpu_ms: float = Field(description="CPU time of all workers per image [ms]")
+
+
 class WorkerFigures(BaseModel):
     """Worker processes on one set."""
 
     name: str
-    peak_mb: float = Field(description="largest resident memory of one fresh worker [MB]")
-    images_per_s: dict[int, list[float]] = Field(description="of each round, by number of workers")
+    idle_mb: float = Field(description="largest resident memory of a worker that has had no image yet [MB]")
+    peak_mb: float = Field(description="largest resident memory of a worker that has had all [MB]")
+    rates: dict[int, list[Rate]] = Field(description="of each round, by number of workers")
+
+    def images_per_s(self, workers: int) -> float:
+        """So many workers in their best round."""
+        return max(rate.images_per_s for rate in self.rates[workers])
 
     @property
     def speedup(self) -> float:
-        """Two workers over one, each in its best round."""
-        return max(self.images_per_s[2]) / max(self.images_per_s[1])
+        """Two workers over one."""
+        return self.images_per_s(2) / self.images_per_s(1)
+
+    @property
+    def cpu_speedup(self) -> float:
+        """The same if each had a core of its own: what two lose by each other's caches and locks, on a busy machine."""
+        alone, together = (min(rate.cpu_ms for rate in self.rates[count]) for count in (1, 2))
+        return 2 * alone / together
 
 
 class Report(BaseModel):

@@ -23,12 +23,13 @@ def measure(
     Raises:
         CompetitorError: if one dies at work.
     """
+    absent = {who.name: f"no {who.python}; see --install-peers" for who in competitors if not who.python.exists()}
     with ExitStack() as stack:
-        started = [stack.enter_context(Running(who, master)) for who in competitors]
+        started = [stack.enter_context(Running(who, master)) for who in competitors if who.name not in absent]
         running = [who for who in started if not who.absent]
         rows = take_turns(running, rounds, on_progress)
         results = {who.name: who.results() for who in running if who.name in (OURS.name, DIALS.name)}
-    absent = {who.name: who.absent for who in started if who.absent}
+    absent |= {who.name: who.absent for who in started if who.absent}
     absent |= {row: reason for who in running for row, reason in who.missing.items()}
     figures = describe(image_set, master, [len(image["spots"]) for image in results.get(OURS.name, [])])
     equality = compare(results[OURS.name], results[DIALS.name]) if {OURS.name, DIALS.name} <= results.keys() else None

@@ -6,13 +6,14 @@ import matplotlib as mpl
 import numpy as np
 
 from benchmarks.spotfinder.figures import Report
-from benchmarks.spotfinder.names import DIALS_EXTENDED, DIALS_FIND_SPOTS, LZ4, OURS
+from benchmarks.spotfinder.names import BITSHUFFLE, DIALS_EXTENDED, DIALS_FIND_SPOTS, LZ4, OURS
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of the backend
+from matplotlib import pyplot as plt
 
 SHOWN = {
     LZ4: "0.75",
+    BITSHUFFLE: "0.5",
     OURS: "C3",
     "bslz4_to_sparse": "C8",
     "peakfinder8 (OM), full": "C2",

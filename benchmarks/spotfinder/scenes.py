@@ -11,14 +11,14 @@ from simulator.sample import Beam, Ellipsoid, MountedCrystal
 
 BitDepth = Literal[16, 32]
 
-DISTANCE_MM: dict[Model, float] = {"1M": 100, "4M": 150, "16M": 250}
+DISTANCE_MM: dict[Model, float] = {"1M": 100, "4M": 150, "9M": 200, "16M": 250}
 D_MIN: dict[Model, float] = {"1M": 2.0, "4M": 1.7}
 WIDTH: dict[Model, float] = {"1M": 0.1, "4M": 0.25}
 SCALE: dict[Model, float] = {"1M": 200, "4M": 2200}
 """Of the rotations: resolution [Å], slice [degrees], intensity [photons] that make 300 spots per megapixel."""
 
-AIR_MEAN: dict[Model, float] = {"4M": 0.0530, "16M": 0.0434}
-SOLVENT_MEAN: dict[Model, float] = {"4M": 0.290, "16M": 0.230}
+AIR_MEAN: dict[Model, float] = {"4M": 0.0530, "9M": 0.0469, "16M": 0.0434}
+SOLVENT_MEAN: dict[Model, float] = {"4M": 0.290, "9M": 0.256, "16M": 0.230}
 """Mean counts per valid pixel of a background whose level is 1."""
 
 AIR_PART = 0.08

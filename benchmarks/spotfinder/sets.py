@@ -121,6 +121,7 @@ SETS = {
     name: ImageSet(name, title, source)
     for name, title, source in (
         ("4M-u16", "EIGER 4M uint16, 0.05-0.3 counts/px", simulated(scenes.dark_grid("4M", 16))),
+        ("9M-u16", "EIGER 9M uint16, 0.05-0.3 counts/px", simulated(scenes.dark_grid("9M", 8))),
         ("16M-u16", "EIGER 16M uint16, 0.05-0.3 counts/px", simulated(scenes.dark_grid("16M", 8))),
         ("16M-u32", "EIGER 16M uint32, 0.05-0.3 counts/px", simulated(scenes.dark_grid("16M", 8, bit_depth=32))),
         ("1M-full", "EIGER 1M uint16, 300 spots/Mpx", simulated(scenes.rotation("1M"))),

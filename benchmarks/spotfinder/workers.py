@@ -1,15 +1,17 @@
 """Worker processes as the service has them: the memory of one, and how much two do beside one."""
 
+import subprocess
+import sys
 import time
-from pathlib import Path
 
 import anyio
-from anyio import to_process
+import psutil
 
-from benchmarks.spotfinder.figures import WorkerFigures
+from benchmarks.spotfinder.compare_with_dials import ROOT
+from benchmarks.spotfinder.figures import Rate, WorkerFigures
 from benchmarks.spotfinder.sets import ImageSet
-from services.spotfinder.analysis import ImageReport, count_images
-from services.spotfinder.finder import DEFAULTS, Parameters
+from services.spotfinder.analysis import count_images
+from services.spotfinder.finder import DEFAULTS
 from services.spotfinder.workers import Workers
 
 WORKER_SETS = ("4M-u16", "16M-u16", "16M-u32")
@@ -19,51 +21,46 @@ BLOCK = 16
 
 
 def measure_workers(image_set: ImageSet) -> WorkerFigures:
-    """One and two workers in turn, each for some seconds a round."""
+    """One and two workers in turn, each for some seconds a round; wants two idle cores."""
     master = str(image_set.master())
-    rates = anyio.run(images_per_s, master)
-    return WorkerFigures(name=image_set.name, peak_mb=anyio.run(peak_mb, master), images_per_s=rates)
+    before, peak = memory(master)
+    rates = anyio.run(take_turns, master)
+    return WorkerFigures(name=image_set.name, idle_mb=before / 1e6, peak_mb=peak / 1e6, rates=rates)
 
 
-async def peak_mb(master: str) -> float:
-    """Largest resident memory of a fresh worker that has analysed every image once [MB]."""
-    workers = Workers(1, DEFAULTS)
-    await workers.start()
-    reports = await workers.analyse(master, range(count_images(master)))
-    _refuse_failures(reports)
-    return await to_process.run_sync(resident_peak_mb)
+def memory(master: str) -> tuple[int, int]:
+    """Largest resident memory of a fresh worker before its first image, and after it has had all [bytes]."""
+    command = [sys.executable, "-m", "benchmarks.spotfinder.worker_memory", master]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    before, peak = map(int, done.stdout.split())
+    return before, peak
 
 
-def resident_peak_mb() -> float:
-    """Of this process [MB]. Not from getrusage, which after a fork begins with what the parent had."""
-    status = Path("/proc/self/status").read_text()
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(kilobytes) * 1024 / 1e6
-
-
-async def images_per_s(master: str) -> dict[int, list[float]]:
+async def take_turns(master: str) -> dict[int, list[Rate]]:
     """Rates of one and of two workers, round by round."""
     pools = {count: Workers(count, DEFAULTS) for count in (1, 2)}
-    rates: dict[int, list[float]] = {count: [] for count in pools}
-    for pool in pools.values():
+    rates: dict[int, list[Rate]] = {count: [] for count in pools}
+    for count, pool in pools.items():
         await pool.start()
-        await rate(pool, 2, master, 0.0)
+        await rate(pool, count, master, 0.0)
     for _ in range(ROUNDS):
         for count, pool in pools.items():
             rates[count].append(await rate(pool, count, master, SECONDS))
     return rates
 
 
-async def rate(pool: Workers, count: int, master: str, seconds: float) -> float:
-    """Images per second of a pool that always has a block for each of its workers."""
-    n_images, done, start = count_images(master), 0, time.perf_counter()
+async def rate(pool: Workers, count: int, master: str, seconds: float) -> Rate:
+    """What a pool does that always has a block for each of its workers."""
+    n_images, done = count_images(master), 0
     block = [image % n_images for image in range(BLOCK)]
+    start, cpu_start = time.perf_counter(), children_cpu_s()
 
     async def feed() -> None:
         nonlocal done
         while True:
             reports = await pool.analyse(master, block)
-            _refuse_failures(reports)
+            if failed := [report.failure for report in reports if report.failure]:
+                raise RuntimeError(failed[0])
             done += len(reports)
             if time.perf_counter() - start >= seconds:
                 return
@@ -71,9 +68,11 @@ async def rate(pool: Workers, count: int, master: str, seconds: float) -> float:
     async with anyio.create_task_group() as tasks:
         for _ in range(count):
             tasks.start_soon(feed)
-    return done / (time.perf_counter() - start)
+    cpu_ms = 1e3 * (children_cpu_s() - cpu_start) / done
+    return Rate(images_per_s=done / (time.perf_counter() - start), cpu_ms=cpu_ms)
 
 
-def _refuse_failures(reports: list[ImageReport]) -> None:
-    if failed := [report for report in reports if report.failure]:
-        raise RuntimeError(f"image {failed[0].image}: {failed[0].failure}")
+def children_cpu_s() -> float:
+    """CPU time that this process' children have had so far [s]."""
+    times = [child.cpu_times() for child in psutil.Process().children()]
+    return float(sum(spent.user + spent.system for spent in times))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.spotfinder.names import BITSHUFFLE, DECTRIS, HDF5PLUGIN, LZ4
 from benchmarks.spotfinder.peers.course import Course, Pass, serve
 from benchmarks.spotfinder.sets import load
-from services.spotfinder.bitshuffle import HEADER_BYTES
+from services.spotfinder.kernels.blocks import HEADER_BYTES
 from services.spotfinder.pixels import Chunk
 
 DECTRIS_BSLZ4 = 0
@@ -75,7 +75,7 @@ def dectris() -> Decoder:
     """DECTRIS' own."""
     library = ctypes.CDLL(str(import_module("dectris.compression").__file__))
     function = library.compression_decompress_buffer
-    function.argtypes = [ctypes.c_int, *[ctypes.c_void_p, ctypes.c_size_t] * 2, ctypes.c_size_t]
+    function.argtypes = [ctypes.c_int, *(ctypes.c_void_p, ctypes.c_size_t) * 2, ctypes.c_size_t]
     function.restype = ctypes.c_ssize_t
 
     def decode(chunk: Encoded, image: NDArray[Any]) -> int:

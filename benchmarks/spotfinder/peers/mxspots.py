@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import mxspots
@@ -36,7 +37,7 @@ def prepare(master: str) -> Course:
     def score(image: np.ndarray[Any, Any]) -> object:
         return mxspots.score_data(image, wanted)
 
-    def over_all(work: Any) -> Pass:
+    def over_all(work: Callable[[Any], object]) -> Pass:
         return lambda: [work(image) for image in images]
 
     passes = {"mxspots findspots": over_all(find_spots), "mxspots score": over_all(score)}

@@ -26,11 +26,12 @@ def strong_pixels(image: Floats, valid: Floats, n: Floats) -> Floats:
     x, y = window_sum(counts), window_sum(counts**2)
     spread = n * y - x**2 - x * (n - 1)
     is_peaked = spread > x * NSIGMA_B * np.sqrt(2 * np.maximum(n - 1, 0))
-    return np.asarray(valid & (n >= MIN_LOCAL) & is_peaked & (n * counts - x > NSIGMA_S * np.sqrt(np.maximum(x * n, 0))))
+    stands_out = n * counts - x > NSIGMA_S * np.sqrt(np.maximum(x * n, 0))
+    return np.asarray(valid & (n >= MIN_LOCAL) & is_peaked & stands_out)
 
 
-def find_spots(image: Floats, valid: Floats, n: Floats) -> list[tuple[float, float]]:
-    """Centroids of the groups that are large enough."""
+def find_spots(image: Floats, valid: Floats, n: Floats) -> list[Any]:
+    """Centroids of the groups that are large enough, slow and fast."""
     labels, n_groups = ndimage.label(strong_pixels(image, valid, n))
     sizes = np.bincount(labels.ravel(), minlength=n_groups + 1)[1:]
     return list(ndimage.center_of_mass(image, labels, 1 + np.flatnonzero(sizes >= MIN_PIXELS)))
