@@ -11,6 +11,7 @@ from services.spotfinder.finder import DEFAULTS, Parameters, SpotFinder
 from services.spotfinder.images import OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import describe_spots
 from services.spotfinder.resolution import in_ice_ring
+from services.spotfinder.untrusted import NOTHING, Untrusted
 from shared.messages import Grid
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def check_picture(path: Path) -> None:
         raise PictureFault(f"{path} cannot be written: choose another place")
 
 
-def plot_image(file: Path, image: int, picture: Path, parameters: Parameters = DEFAULTS) -> None:
+def plot_image(
+    file: Path, image: int, picture: Path, parameters: Parameters = DEFAULTS, untrusted: Untrusted = NOTHING
+) -> None:
     """Find the spots of one image once more, and draw it with them.
 
     Raises:
@@ -48,7 +51,7 @@ def plot_image(file: Path, image: int, picture: Path, parameters: Parameters = D
     """
     from cli.plots.image import draw_image  # noqa: PLC0415 - see the module
 
-    _save(draw_image(_found_spots(file, image, parameters)), picture)
+    _save(draw_image(_found_spots(file, image, parameters, untrusted)), picture)
 
 
 def plot_grid(file: Path, grid: Grid, reports: Sequence[ImageReport], picture: Path) -> None:
@@ -82,18 +85,19 @@ def best_image(reports: Sequence[ImageReport], wanted: int | None = None) -> int
     return max(n_spots, key=n_spots.__getitem__)
 
 
-def _found_spots(file: Path, image: int, parameters: Parameters) -> "FoundSpots":
+def _found_spots(file: Path, image: int, parameters: Parameters, untrusted: Untrusted) -> "FoundSpots":
     from cli.plots.image import FoundSpots  # noqa: PLC0415 - see the module
 
     source = open_images(file, OpenFiles(limit=8))
     pixels = read(source, image)
-    spots = SpotFinder(source.mask, source.detector.saturation).find_spots(pixels, parameters)
+    mask = untrusted.exclude_from(source.mask)
+    spots = SpotFinder(mask, source.detector.saturation).find_spots(pixels, parameters)
     d = source.detector.d_spacings(spots.x, spots.y)
     counted = d <= parameters.d_max
     return FoundSpots(
         title=f"{file.name}, image {image} (the first is 0)",
         pixels=pixels,
-        valid=source.mask & (pixels < source.detector.saturation),
+        valid=mask & (pixels < source.detector.saturation),
         detector=source.detector,
         spots=spots.select(counted),
         is_ice=in_ice_ring(d[counted], parameters.ice_ring_width),

@@ -17,8 +17,10 @@ from cli.console import JsonOption, err, explained, out, print_json, tell
 from cli.grids import GridFault, Steps, heat_map_of, known_grid
 from cli.pictures import PictureFault, best_image, check_picture, plot_grid, plot_image
 from cli.plots.blocks import in_characters
+from cli.untrusted import CirclesOption, MaskOption, RectanglesOption, untrusted_of
 from services.spotfinder.analysis import ImageReport, analyse_available, count_images
 from services.spotfinder.images import ImageNotReady, ImageUnreadable
+from services.spotfinder.untrusted import Untrusted
 from shared.messages import Grid
 
 COLUMNS = {
@@ -50,12 +52,15 @@ WorkersOption = Annotated[int, typer.Option(min=1, help="Processes; default: one
 
 
 def find_spots(
-    file: Annotated[Path, typer.Argument(help="NXmx or DECTRIS master file, or a CBF image.")],
+    file: Annotated[Path, typer.Argument(help="NXmx or DECTRIS master, CBF image, or template: 'grid_1_####.cbf'.")],
     image: ImageOption = None,
     plot: PlotOption = None,
     heatmap: HeatMapOption = None,
     grid: GridOption = None,
     snaked: SnakedOption = False,
+    mask: MaskOption = None,
+    untrusted_rectangle: RectanglesOption = None,
+    untrusted_circle: CirclesOption = None,
     workers: WorkersOption = cpu_count() or 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,20 +80,23 @@ def find_spots(
         mxmesh find-spots old_grid_master.h5 --grid 20x15 --snaked --heatmap grid.png
 
         mxmesh find-spots thau_3_2_master.h5 --workers 8 --json | jq .n_spots_total
+
+        mxmesh find-spots 'thau_1_####.cbf' --untrusted-circle 1230,1281,40 --mask bad_pixels.tif
     """
+    untrusted = untrusted_of(mask, untrusted_rectangle, untrusted_circle)
     with explained(*FAULTS):
         n_images = count_images(str(file))
         boxes = known_grid(file, n_images, grid, snaked=snaked)
         _check_image(file, image, n_images)
         _check_pictures(file, boxes, plot, heatmap)
     images = range(n_images) if image is None or heatmap else [image]
-    reports = _analyse(file, images, workers, as_json)
+    reports = _analyse(file, images, untrusted, workers, as_json)
     if not as_json:
         _show(reports, boxes if len(reports) == n_images else None)
     failed = _tell_failures(reports)
     with explained(*FAULTS):
         if plot:
-            plot_image(file, best_image(reports, image), plot)
+            plot_image(file, best_image(reports, image), plot, untrusted=untrusted)
         if heatmap and boxes:
             plot_grid(file, boxes, reports, heatmap)
     if failed:
@@ -108,12 +116,12 @@ def _check_pictures(file: Path, boxes: Grid | None, plot: Path | None, heatmap: 
         raise GridFault(f"{file} does not say on which grid it was taken: give --grid COLUMNSxROWS")
 
 
-def _analyse(file: Path, images: Sequence[int], workers: int, as_json: bool) -> list[ImageReport]:
+def _analyse(file: Path, images: Sequence[int], untrusted: Untrusted, workers: int, as_json: bool) -> list[ImageReport]:
     """Report on the images behind a progress bar; as JSON at once, image by image."""
     reports: list[ImageReport] = []
     with progress() as bars:
         bar = bars.add_task(file.name, total=len(images))
-        for report in _reports(str(file), images, workers):
+        for report in _reports(str(file), images, untrusted, workers):
             bars.advance(bar)
             reports.append(report)
             if as_json:
@@ -121,17 +129,17 @@ def _analyse(file: Path, images: Sequence[int], workers: int, as_json: bool) -> 
     return reports
 
 
-def _reports(file: str, images: Sequence[int], workers: int) -> Iterator[ImageReport]:
+def _reports(file: str, images: Sequence[int], untrusted: Untrusted, workers: int) -> Iterator[ImageReport]:
     workers = min(workers, len(images))
     if workers <= 1:
-        yield from map(partial(_report, file), images)
+        yield from map(partial(_report, file, untrusted), images)
         return
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        yield from pool.map(partial(_report, file), images)
+        yield from pool.map(partial(_report, file, untrusted), images)
 
 
-def _report(file: str, image: int) -> ImageReport:
-    reports = analyse_available(file, [image])
+def _report(file: str, untrusted: Untrusted, image: int) -> ImageReport:
+    reports = analyse_available(file, [image], untrusted=untrusted)
     return reports[0] if reports else ImageReport(image=image, failure="not written yet")
 
 

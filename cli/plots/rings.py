@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.spotfinder.images.barrel import Barrel
 from services.spotfinder.resolution import Detector
 
 ROUND_ANGSTROM: Final = (
@@ -68,7 +69,12 @@ def radii_mm(detector: Detector, d: NDArray[np.float64], largest_mm: float) -> N
 
 
 def choose_rings(detector: Detector, shape: tuple[int, int]) -> list[Ring]:
-    """Rings to draw on an image of this shape, ``[slow, fast]``: of round resolutions, apart, seen in the image."""
+    """Rings to draw on an image of this shape, ``[slow, fast]``: of round resolutions, apart, seen in the image.
+
+    There are none on a curved detector, where equal resolution makes no ellipses.
+    """
+    if isinstance(detector, Barrel):
+        return []
     largest_mm = _largest_radius_mm(detector, shape)
     radii = radii_mm(detector, np.array(ROUND_ANGSTROM, np.float64), largest_mm)
     rings: list[Ring] = []

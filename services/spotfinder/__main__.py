@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.spotfinder.analysis import analyse_available
 from services.spotfinder.handler import find_spots
 from services.spotfinder.settings import Settings
 from services.spotfinder.workers import Workers
@@ -12,7 +13,8 @@ from shared.service import Inbox, body_as, join, run, work
 async def main() -> None:
     """Be ready only when the kernels are compiled."""
     settings = Settings.load()
-    workers = Workers(settings.workers, settings.parameters)
+    analysis = partial(analyse_available, untrusted=settings.untrusted)
+    workers = Workers(settings.workers, settings.parameters, analysis)
     async with join("spotfinder", settings) as member:
         await workers.start()
         handler = partial(find_spots, analyse=workers.analyse, poll_s=settings.poll_s)

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from services.spotfinder.bitshuffle import blank
 from services.spotfinder.finder import DEFAULTS, Parameters
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis
 from services.spotfinder.resolution import Detector
+from services.spotfinder.untrusted import NOTHING, Untrusted
 
 COLLECTIONS: Final = 2  # kept at a time; one of 16 M pixel images takes up to 0.2 GiB
 
@@ -43,9 +45,9 @@ class Analyst:
 
     def __init__(self) -> None:
         self._files = OpenFiles(limit=8)
-        self._collections: OrderedDict[str, tuple[ImageSource, ImageAnalyser]] = OrderedDict()
+        self._collections: OrderedDict[tuple[str, Untrusted], tuple[ImageSource, ImageAnalyser]] = OrderedDict()
 
-    def report(self, master_file: str, image: int, parameters: Parameters) -> ImageReport:
+    def report(self, master_file: str, image: int, parameters: Parameters, untrusted: Untrusted) -> ImageReport:
         """Analyse one image.
 
         Raises:
@@ -53,7 +55,7 @@ class Analyst:
         """
         start = perf_counter()
         try:
-            source, analyser = self._collection(master_file)
+            source, analyser = self._collection(master_file, untrusted)
             with source.stored(image) as stored:
                 analysis = analyser.analyse(stored, parameters)
         except ImageUnreadable as fault:
@@ -66,14 +68,14 @@ class Analyst:
         Raises:
             ImageNotReady, ImageUnreadable: if nothing is known yet, or never will be.
         """
-        return self._collection(master_file)[0].count()
+        return self._collection(master_file, NOTHING)[0].count()
 
-    def _collection(self, master_file: str) -> tuple[ImageSource, ImageAnalyser]:
-        source, analyser = self._collections.pop(master_file, (None, None))
+    def _collection(self, master_file: str, untrusted: Untrusted) -> tuple[ImageSource, ImageAnalyser]:
+        source, analyser = self._collections.pop((master_file, untrusted), (None, None))
         if source is None or analyser is None or not source.is_current():
             source = open_images(Path(master_file), self._files)
-            analyser = ImageAnalyser(source.mask, source.detector)
-        self._collections[master_file] = source, analyser
+            analyser = ImageAnalyser(untrusted.exclude_from(source.mask), source.detector)
+        self._collections[master_file, untrusted] = source, analyser
         if len(self._collections) > COLLECTIONS:
             self._collections.popitem(last=False)
         return source, analyser
@@ -82,18 +84,21 @@ class Analyst:
 _analyst = Analyst()
 
 
-def analyse_available(master_file: str, images: Sequence[int], parameters: Parameters = DEFAULTS) -> list[ImageReport]:
+def analyse_available(
+    master_file: str, images: Sequence[int], parameters: Parameters = DEFAULTS, untrusted: Untrusted = NOTHING
+) -> list[ImageReport]:
     """Report on the images in order, up to the first that is not there yet.
 
     Args:
-        master_file: NXmx master, or a miniCBF file.
+        master_file: NXmx or DECTRIS master, a miniCBF file, or a template of such files.
         images: indices within the collection, from 0.
         parameters: what a spot is and which spots count.
+        untrusted: where there are no spots.
     """
     reports: list[ImageReport] = []
     for image in images:
         try:
-            reports.append(_analyst.report(master_file, image, parameters))
+            reports.append(_analyst.report(master_file, image, parameters, untrusted))
         except ImageNotReady:
             break
     return reports
@@ -109,9 +114,10 @@ def count_images(master_file: str) -> int:
 
 
 def warm_up() -> None:
-    """Compile the kernels for 16 and 32 bit images, or load them compiled, so that no image has to wait for that."""
+    """Compile the kernels for images of 8, 16 and 32 bits, or load them compiled, so that no image waits for that."""
     detector = Detector((0.1, 0.1), 100.0, (0.0, 0.0), 1.0, "Si", 0.45)
     analyser = ImageAnalyser(np.ones((64, 64), np.bool_), detector)
-    for counts in (0, 100):  # dark and bright images have kernels of their own
-        analyser.analyse(np.full((64, 64), counts, np.uint16))
-        analyser.analyse(np.full((64, 64), counts, np.uint32))
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        chunk = blank((64, 64), np.dtype(dtype))
+        analyser.analyse(chunk)  # on bit planes
+        analyser.analyse(chunk, Parameters(min_spot_size=1))  # on pixels

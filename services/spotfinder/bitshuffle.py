@@ -1,5 +1,7 @@
 """Chunks as EIGER detectors store them: what their headers say, and decoding them outside HDF5's global lock."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,15 @@ def decode(chunk: Chunk, image: Image) -> None:
     """
     block, words = block_buffers(block_bytes(chunk))
     check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, words, image.reshape(-1)))
+
+
+def blank(shape: tuple[int, int], dtype: np.dtype[Any]) -> Chunk:
+    """The chunk of an image without counts, in one block that LZ4 holds as it is."""
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    whole, rest = divmod(n_bytes - 15, 255)  # LZ4: 15 literals in the token, then bytes of up to 254 more
+    block = b"\xf0" + b"\xff" * whole + bytes([rest]) + bytes(n_bytes)
+    header = n_bytes.to_bytes(8) + n_bytes.to_bytes(4)
+    return Chunk(header + len(block).to_bytes(4) + block, shape, dtype)
 
 
 def check(chunk: Chunk, end: Count) -> None:

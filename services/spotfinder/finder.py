@@ -21,7 +21,7 @@ from services.spotfinder.kernels.valid import change_count, clear_invalid, clear
 from services.spotfinder.kernels.windows import threshold_planes
 from services.spotfinder.pixels import Chunk, Count, Image, Stored
 
-DIM_BYTES_PER_PIXEL: Final = 0.26  # a chunk of more has background nearly everywhere: planes would hardly pay
+DIM_BYTES_PER_PIXEL: Final = 0.235  # a chunk of more has background nearly everywhere: planes would hardly pay
 DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
 FEW_SATURATED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
 LEAST_SATURATION: Final = 1 << LOW  # so that saturated pixels are among those whose counts are known

@@ -13,16 +13,20 @@ Pixels = Image | NDArray[np.int32]
 """``[slow, fast]`` [counts]; negative values are invalid."""
 
 
+Encoded = bytes | memoryview
+"""A chunk's bytes."""
+
+
 class Chunk(NamedTuple):
     """One image as an EIGER stores it: bitshuffle-LZ4, not yet decoded.
 
     Attributes:
-        encoded: the chunk's bytes.
+        encoded: the chunk's bytes; of an image source, valid as long as the image is worked on.
         shape: of the image, slow and fast [px].
         dtype: of its pixels.
     """
 
-    encoded: bytes
+    encoded: Encoded
     shape: tuple[int, int]
     dtype: np.dtype[Any]
 

@@ -1,10 +1,12 @@
 """What an operator may set for the spot finder."""
 
 from os import cpu_count
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt
 
 from services.spotfinder.finder import Parameters
+from services.spotfinder.untrusted import Untrusted
 from shared.settings import ServiceSettings
 
 
@@ -20,6 +22,30 @@ class Settings(ServiceSettings):
     nsigma_s: PositiveFloat = Field(default=3.0, description="strong-pixel threshold [sigma]")
     d_max_A: PositiveFloat = Field(default=40.0, description="spots at lower resolution do not count [Å]")
     ice_ring_width: PositiveFloat = Field(default=0.004, description="full width of an ice ring in 1/d² [1/Å²]")
+
+    untrusted_rectangles: tuple[tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt], ...] = Field(
+        default=(), description="regions without spots: x0, x1, y0, y1, fast and slow [px], x1 and y1 excluded"
+    )
+    untrusted_circles: tuple[tuple[float, float, PositiveFloat], ...] = Field(
+        default=(), description="regions without spots, such as the beamstop: x, y, radius, fast and slow [px]"
+    )
+    untrusted_polygons: tuple[Annotated[tuple[tuple[float, float], ...], Field(min_length=3)], ...] = Field(
+        default=(), description="regions without spots: corners x, y, fast and slow [px]"
+    )
+    mask_file: FilePath | None = Field(
+        default=None,
+        description="mask: numpy array, HDF5 file or image that fabio reads; a valid pixel is 0, or true",
+    )
+
+    @property
+    def untrusted(self) -> Untrusted:
+        """Where there are no spots, beside the detector's own mask."""
+        return Untrusted(
+            rectangles=self.untrusted_rectangles,
+            circles=self.untrusted_circles,
+            polygons=self.untrusted_polygons,
+            mask_file=self.mask_file,
+        )
 
     @property
     def parameters(self) -> Parameters:

@@ -48,7 +48,9 @@ class Collection(Part):
     prefix: str = Field(min_length=1, pattern=r"^[^/]+$", description="file name prefix")
     run_number: NonNegativeInt = Field(description="run number, part of the file name")
     master_file: str | None = Field(
-        default=None, description="NXmx master file relative to the folder; <prefix>_<run_number>_master.h5 if absent"
+        default=None,
+        description="NXmx master file relative to the folder, or a template such as grid_1_####.cbf, "
+        "whose file number 1 is image 0; <prefix>_<run_number>_master.h5 if absent",
     )
     number_of_images: PositiveInt = Field(description="images in this data collection")
     exposure_s: PositiveFloat = Field(description="exposure time of one image [s]")
@@ -85,7 +87,7 @@ class Collection(Part):
 
     @property
     def master_path(self) -> PurePosixPath:
-        """The NXmx master file."""
+        """The NXmx master file, or the template of the image files."""
         return self.image_directory / (self.master_file or f"{self.prefix}_{self.run_number}_master.h5")
 
 

@@ -12,7 +12,7 @@ class FindSpots(Message):
 
     schema_: Literal["find-spots/1"] = Field(default="find-spots/1", alias="schema")
     collection: CollectionRef
-    master_file: str = Field(description="absolute path of the NXmx master file")
+    master_file: str = Field(description="absolute path of the NXmx master file, or template of the image files")
     first_image: NonNegativeInt = Field(description="0-based index within the data collection")
     n_images: PositiveInt = Field(description="number of images in this block")
     deadline: Moment = Field(description="an image that cannot be read by then is recorded as failed")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import numpy as np
 import orjson
 import pytest
 from matplotlib.colors import to_rgb
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 from cli.__main__ import app
 from cli.plots import heatmap, image
 from services.spotfinder.per_image_analysis import ImageAnalysis
+from tests.spotfinder.cbf_files import some_pixels, write_cbf
 from tests.spotfinder.nexus_files import collection, settle, some_images
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +131,61 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_do(arguments, words, small
 def test_a_wrong_option_is_refused_before_any_image_is_read(small):
     done = find_spots(small, "--heatmap", "nowhere/grid.png", "--grid", "3x2", "--json")
     assert (done.exit_code, done.stdout) == (1, "")
+
+
+def n_spots(*arguments):
+    done = find_spots(THAUMATIN, "--image", 7, "--json", *arguments)
+    assert done.exit_code == 0
+    return orjson.loads(done.stdout)["n_spots_total"]
+
+
+def test_regions_and_a_mask_take_spots_away(tmp_path):
+    np.save(tmp_path / "upper.npy", np.arange(2527)[:, None] * np.ones(2463, int) // 1300)
+    everything = n_spots()
+    upper = n_spots("--mask", tmp_path / "upper.npy")
+    lower = n_spots("--untrusted-rectangle", "0,2463,0,1200", "--untrusted-rectangle", "0,2463,1200,1300")
+    assert 0 < upper < everything
+    assert 0 < lower < everything
+    assert upper + lower <= everything
+    assert n_spots("--untrusted-circle", "1261,1307,900") < everything
+    assert n_spots("--untrusted-circle", "0,0,1.5", "--untrusted-circle", "2462,0,1.5") == everything
+
+
+def test_what_is_left_out_is_drawn_so(tmp_path):
+    find_spots(THAUMATIN, "--image", 7, "--plot", tmp_path / "all.png")
+    find_spots(THAUMATIN, "--image", 7, "--plot", tmp_path / "half.png", "--untrusted-rectangle", "0,2463,0,1300")
+    is_grey = [
+        abs(imread(tmp_path / name)[..., :3] - to_rgb(image.NOT_VALID)) < 0.01 for name in ("all.png", "half.png")
+    ]
+    few, many = (pixels.all(axis=-1).sum() for pixels in is_grey)
+    assert many > 2 * few > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (["--untrusted-rectangle", "1,2,3"], 2, "'1,2,3': give four whole numbers"),
+        (["--untrusted-circle", "1,2,x"], 2, "'1,2,x': give three numbers"),
+        (["--mask", "nowhere.npy"], 2, "nowhere.npy"),
+        (
+            ["--untrusted-rectangle", "0,45,0,10"],
+            1,
+            "untrusted rectangle x0, x1, y0, y1 = (0, 45, 0, 10) is not within",
+        ),
+    ],
+)
+def test_a_region_that_makes_no_sense_is_refused(arguments, exit_code, words, small):
+    done = find_spots(small, *arguments)
+    assert done.exit_code == exit_code
+    assert words in done.stderr
+
+
+def test_a_template_is_a_collection(tmp_path):
+    for number in (1, 2):
+        write_cbf(tmp_path / f"grid_{number:04d}.cbf", some_pixels(number))
+    done = find_spots(tmp_path / "grid_####.cbf", "--json")
+    assert [orjson.loads(line)["image"] for line in done.stdout.splitlines()] == [0, 1]
+    assert done.exit_code == 0
 
 
 def test_a_grid_that_is_none_is_a_usage_error(small):

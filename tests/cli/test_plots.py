@@ -19,6 +19,7 @@ from cli.plots.rings import MARGIN, choose_rings, radii_mm
 from services.aggregator.web.app import HERE
 from services.spotfinder.analysis import ImageReport
 from services.spotfinder.finder import Spots
+from services.spotfinder.images.barrel import Barrel
 from services.spotfinder.per_image_analysis import ImageAnalysis
 from services.spotfinder.resolution import Detector
 from shared.messages import Grid
@@ -65,6 +66,11 @@ def test_a_detector_near_the_crystal_has_rings_from_low_to_high_resolution():
     drawn = [ring.d for ring in choose_rings(detector, (4362, 4148))]
     assert set(drawn) >= {2, 4, 1.5}
     assert max(drawn) > 6
+
+
+def test_a_curved_detector_has_no_rings():
+    barrel = Barrel((0.172, 0.172), 0.0, (1075, 2594), 2.7, "Si", 0.32)
+    assert choose_rings(barrel, (5071, 2463)) == []
 
 
 small = arrays(np.uint16, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 60000))

@@ -63,6 +63,12 @@ async def test_a_grid_scan_becomes_blocks_that_hold_every_image_once(ingester, t
     assert {block.master_file for block in blocks} == {f"{tmp_path}/lysozyme/grid/xtal1_1_master.h5"}
 
 
+async def test_a_template_of_image_files_reaches_the_spot_finder_as_it_was_announced(ingester, tmp_path):
+    replies = await ingester.hear(announce(GRIDSCAN, tmp_path, master_file="xtal1_1_####.cbf.gz"))
+    blocks = [FindSpots.model_validate_json(r.model_dump_json()) for r in replies if isinstance(r, FindSpots)]
+    assert {block.master_file for block in blocks} == {f"{tmp_path}/lysozyme/grid/xtal1_1_####.cbf.gz"}
+
+
 async def test_a_rotation_is_processed_when_it_ends(ingester, tmp_path):
     assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted"]
     assert kinds(await ingester.hear(end_of(ROTATION))) == ["CollectionEnded", "ProcessCollection"]

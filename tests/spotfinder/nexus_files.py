@@ -14,9 +14,20 @@ SHAPE = (30, 44)
 BITSHUFFLE_LZ4 = dict(hdf5plugin.Bitshuffle(cname="lz4"))
 STORAGES = {
     "bitshuffle-lz4": {"chunks": (1, *SHAPE), **BITSHUFFLE_LZ4},
+    "bitshuffle-zstd": {"chunks": (1, *SHAPE), **hdf5plugin.Bitshuffle(cname="zstd")},
+    "bitshuffle": {"chunks": (1, *SHAPE), **hdf5plugin.Bitshuffle(cname="none")},
+    "lz4": {"chunks": (1, *SHAPE), **hdf5plugin.LZ4()},
+    "blosc": {"chunks": (1, *SHAPE), **hdf5plugin.Blosc()},
+    "blosc2": {"chunks": (1, *SHAPE), **hdf5plugin.Blosc2()},
+    "bzip2": {"chunks": (1, *SHAPE), **hdf5plugin.BZip2()},
+    "zstd": {"chunks": (1, *SHAPE), **hdf5plugin.Zstd()},
+    "lzf": {"chunks": (1, *SHAPE), "compression": "lzf"},
     "gzip": {"chunks": (1, *SHAPE), "compression": "gzip"},
+    "shuffle and gzip": {"chunks": (1, *SHAPE), "shuffle": True, "compression": "gzip"},
+    "checksum": {"chunks": (1, *SHAPE), "fletcher32": True, **BITSHUFFLE_LZ4},
     "uncompressed": {"chunks": (1, *SHAPE)},
     "contiguous": {"chunks": None},
+    "several images in a chunk": {"chunks": (3, *SHAPE), **BITSHUFFLE_LZ4},
     "tiles": {"chunks": (2, 16, 16), **BITSHUFFLE_LZ4},
 }
 
@@ -52,6 +63,30 @@ class Master:
                 if value is not None and units:
                     instrument[name].attrs["units"] = units
         return path
+
+
+def write_dectris(path, *, names_classes=True, cutoff="detectorSpecific/countrate_correction_count_cutoff"):
+    """A master as the DECTRIS FileWriter leaves it; its first versions name the class of the entry alone."""
+    specific = np.zeros(SHAPE, np.uint32)
+    specific[3, 4], specific[5, 6] = 1, 16
+    fields = {
+        "detector/x_pixel_size": (np.float32(75e-6), "m"),
+        "detector/y_pixel_size": (np.float32(75e-6), "m"),
+        "detector/detector_distance": (np.float32(0.2), "m"),
+        "detector/beam_center_x": (np.float32(22), "pixel"),
+        "detector/beam_center_y": (np.float32(15), "pixel"),
+        "detector/sensor_material": ("Si", None),
+        "detector/sensor_thickness": (np.float32(450e-6), "m"),
+        "detector/bit_depth_image": (np.uint32(16), None),
+        "detector/detectorSpecific/pixel_mask": (specific, None),
+        f"detector/{cutoff}": (np.uint32(50000), None),
+        "beam/incident_wavelength": (np.float32(1.0), "angstrom"),
+    }
+    Master(fields).write(path)
+    with h5py.File(path, "a") as file:
+        for name in () if names_classes else ("entry/instrument", "entry/instrument/detector", "entry/instrument/beam"):
+            del file[name].attrs["NX_class"]
+    return path
 
 
 def group(parent, name, nx_class):
@@ -103,6 +138,30 @@ def virtual(master, parts, n_images, dtype=np.uint16, shape=SHAPE):
         layout[shown] = h5py.VirtualSource(name, "data", (n, *shape), dtype)[stored]
     with h5py.File(master, "a", libver=("v110", "v110")) as file:
         file["entry/data"].create_virtual_dataset("data", layout)
+
+
+def virtual_without_end(master, names):
+    """/entry/data/data of files that take turns, an image each, and may grow."""
+    any_number = h5py.h5s.create_simple((0, *SHAPE), (h5py.h5s.UNLIMITED, *SHAPE))
+    stored, shown = any_number.copy(), any_number.copy()
+    stored.select_hyperslab((0, 0, 0), (h5py.h5s.UNLIMITED, 1, 1), (1, 1, 1), (1, *SHAPE))
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    for turn, name in enumerate(names):
+        shown.select_hyperslab((turn, 0, 0), (h5py.h5s.UNLIMITED, 1, 1), (len(names), 1, 1), (1, *SHAPE))
+        properties.set_virtual(shown, name.encode(), b"data", stored)
+    with h5py.File(master, "a", libver=("v110", "v110")) as file:
+        h5py.h5d.create(file["entry/data"].id, b"data", h5py.h5t.NATIVE_UINT16, any_number, properties)
+
+
+def growing(path):
+    """A data file without images."""
+    return write_images(path, np.empty((0, *SHAPE), np.uint16), chunks=(1, *SHAPE), maxshape=(None, *SHAPE))
+
+
+def append(path, image):
+    with h5py.File(path, "r+") as file:
+        file["data"].resize(len(file["data"]) + 1, axis=0)
+        file["data"][-1] = image
 
 
 def collection(folder: Path, images, **changes):

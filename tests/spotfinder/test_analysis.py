@@ -12,7 +12,7 @@ from services.spotfinder.analysis import ImageReport, analyse_available, count_i
 from services.spotfinder.finder import Parameters
 from services.spotfinder.images import ImageNotReady, OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import analyse_image
-from tests.spotfinder.nexus_files import Master, collection, link, settle, some_images, write_images
+from tests.spotfinder.nexus_files import SHAPE, STORAGES, Master, collection, link, settle, some_images, write_images
 
 
 def spotted_images(n, seed=1):
@@ -117,12 +117,18 @@ def test_a_report_without_analysis_has_no_figures():
     assert ImageReport(image=3, failure="why").figures() == {}
 
 
-@pytest.mark.parametrize("background", [0.05, 5.0])
-def test_after_warming_up_no_kernel_is_compiled(tmp_path, background):
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int32])
+@pytest.mark.parametrize("background", [0.0, 0.05, 5.0])
+@pytest.mark.parametrize("storage", ["bitshuffle-lz4", "gzip"])
+def test_after_warming_up_no_kernel_is_compiled(tmp_path, dtype, background, storage):
     warm_up()
     before = signatures()
-    images = np.random.default_rng(1).poisson(background, (1, 120, 130)).astype(np.uint16)
-    (report,) = analyse_available(str(spotted_collection(tmp_path, images)), [0])
+    images = np.random.default_rng(1).poisson(background, (1, *SHAPE)).astype(dtype)
+    images[0, 10:14, 10:14] += np.arange(80, 112, 2, dtype).reshape(4, 4)
+    master = Master().write(tmp_path / "grid_master.h5")
+    write_images(tmp_path / "grid_1.h5", images, **STORAGES[storage])
+    link(master, "data_000001", "grid_1.h5")
+    (report,) = analyse_available(str(master), [0])
     assert report.analysis
     assert signatures() == before
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from services.spotfinder.bitshuffle import decoded
+from services.spotfinder.bitshuffle import blank, decoded
 from services.spotfinder.pixels import Chunk
 from tests.spotfinder.nexus_files import encoded
 
@@ -40,6 +40,14 @@ def test_a_chunk_with_blocks_of_no_size_is_refused():
     chunk = encoded(np.zeros((8, 8), np.uint16))
     with pytest.raises(ValueError, match="blocks of 0 bytes"):
         decoded(Chunk(chunk[:8] + bytes(4) + chunk[12:], (8, 8), np.dtype(np.uint16)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+def test_a_blank_chunk_holds_a_blank_image(dtype):
+    chunk = blank((64, 64), np.dtype(dtype))
+    pixels = decoded(chunk)
+    assert pixels.shape == (64, 64)
+    assert not pixels.any()
 
 
 def test_an_image_in_memory_is_copied():

@@ -7,6 +7,7 @@ import pytest
 from services.spotfinder.images import ImageNotReady, ImageUnreadable, OpenFiles, open_images, read
 from tests.spotfinder.nexus_files import (
     SHAPE,
+    STORAGES,
     collection,
     link,
     opened,
@@ -70,6 +71,22 @@ def test_a_broken_chunk_is_unreadable_and_the_others_are_not(tmp_path, master, s
     assert np.array_equal(read(source, 0), images[0])
 
 
+@pytest.mark.parametrize("storage", ["bitshuffle-zstd", "lz4", "blosc", "gzip", "checksum"])
+def test_half_a_chunk_is_unreadable_whatever_its_filter(tmp_path, master, storage):
+    images = some_images(2)
+    path = write_images(tmp_path / "grid.h5", images, **STORAGES[storage])
+    with h5py.File(path, "r+") as file:
+        data = file["data"].id
+        _, chunk = data.read_direct_chunk((1, 0, 0))
+        data.write_direct_chunk((1, 0, 0), chunk[: len(chunk) // 2])
+    link(master, "data_000001", path.name)
+    settle(path)
+    source = opened(master)
+    with pytest.raises(ImageUnreadable, match=r"grid\.h5"):
+        read(source, 1)
+    assert np.array_equal(read(source, 0), images[0])
+
+
 def test_images_of_another_shape_are_unreadable(tmp_path, master):
     write_images(tmp_path / "small.h5", some_images(2, shape=(8, 8)))
     write_images(tmp_path / "grid.h5", some_images(2))
@@ -103,6 +120,27 @@ def test_a_master_that_makes_no_sense_is_unreadable(tmp_path, name, value, reaso
 def test_images_that_are_not_counts_are_unreadable(tmp_path):
     with pytest.raises(ImageUnreadable, match="float32"):
         opened(collection(tmp_path, some_images(dtype=np.float32)))
+
+
+def test_a_file_of_another_type_is_unreadable_and_the_others_are_not(tmp_path, master):
+    images = some_images(2)
+    write_images(tmp_path / "counts.h5", images)
+    write_images(tmp_path / "means.h5", some_images(2, np.float32))
+    link(master, "data_000001", "counts.h5")
+    link(master, "data_000002", "means.h5")
+    source = opened(master)
+    with pytest.raises(ImageUnreadable, match=r"means\.h5.* float32, no counting images"):
+        read(source, 2)
+    assert np.array_equal(read(source, 1), images[1])
+
+
+def test_an_empty_file_is_waited_for(tmp_path, master):
+    """A writer may have made it, and keep all else to itself for long."""
+    (tmp_path / "grid.h5").touch()
+    settle(tmp_path / "grid.h5")
+    link(master, "data_000001", "grid.h5")
+    with pytest.raises(ImageNotReady, match=r"grid\.h5"):
+        opened(master)
 
 
 def test_a_virtual_dataset_of_tiles_is_unreadable(tmp_path, master):

@@ -6,17 +6,22 @@ import h5py
 import numpy as np
 import pytest
 
-from services.spotfinder.images import read
+from services.spotfinder.images import ImageNotReady, read
 from services.spotfinder.kernels.dispersion import MAX_COUNT
 from tests.spotfinder.nexus_files import (
     SHAPE,
     STORAGES,
     Master,
+    append,
     collection,
+    group,
+    growing,
     link,
     opened,
     some_images,
     virtual,
+    virtual_without_end,
+    write_dectris,
     write_images,
 )
 
@@ -35,6 +40,29 @@ def test_images_of_every_type_and_storage_are_read(tmp_path, master, dtype, stor
     write_images(tmp_path / "grid_000001.h5", images, **STORAGES[storage])
     link(master, "data_000001", "grid_000001.h5")
     assert np.array_equal(read_all(master, 5), images)
+
+
+def test_an_image_that_was_stored_without_its_filter_is_read(tmp_path, master):
+    """HDF5 leaves a filter out, and says so, where it would only make the chunk larger."""
+    images = some_images(3)
+    path = write_images(tmp_path / "grid_000001.h5", images)
+    with h5py.File(path, "r+") as file:
+        file["data"].id.write_direct_chunk((1, 0, 0), images[1].tobytes(), filter_mask=1)
+    link(master, "data_000001", "grid_000001.h5")
+    assert np.array_equal(read_all(master, 3), images)
+
+
+def test_a_chunk_of_bitshuffle_lz4_is_handed_out_as_it_is(tmp_path, master):
+    images = some_images(2)
+    path = write_images(tmp_path / "grid_000001.h5", images)
+    link(master, "data_000001", "grid_000001.h5")
+    with h5py.File(path) as file:
+        chunks = [file["data"].id.read_direct_chunk((image, 0, 0))[1] for image in (0, 1)]
+    source = opened(master)
+    for image in (0, 1, 0):
+        with source.stored(image) as chunk:
+            assert bytes(chunk.encoded) == chunks[image]
+            assert (chunk.shape, chunk.dtype) == (SHAPE, np.uint16)
 
 
 def test_images_in_the_master_itself_are_read(master):
@@ -80,6 +108,20 @@ def test_a_virtual_dataset_may_be_of_another_type_than_its_source(tmp_path, mast
     assert np.array_equal(read, images)
 
 
+def test_a_virtual_dataset_without_end_grows_with_its_sources(tmp_path, master):
+    """Two processes of a file writer, an image each in turn; the master is there before the first image."""
+    images = some_images(5)
+    parts = [growing(tmp_path / "even.h5"), growing(tmp_path / "odd.h5")]
+    virtual_without_end(master, [part.name for part in parts])
+    source = opened(master)
+    for number, image in enumerate(images):
+        with pytest.raises(ImageNotReady, match=f"there is no image {number // 2}"):
+            read(source, number)
+        append(parts[number % 2], image)
+        assert np.array_equal(read(source, number), image)
+        assert source.count() == number + 1
+
+
 def test_a_part_of_a_file_is_read(tmp_path, master):
     """Two grids in one data file: the second collection starts in its middle."""
     images = some_images(6)
@@ -114,6 +156,40 @@ def test_a_collection_may_have_moved(tmp_path):
     assert np.array_equal(read_all(here / "grid_master.h5", 2), images)
 
 
+CUTOFFS = (
+    "saturation_value",
+    "detectorSpecific/countrate_correction_count_cutoff",
+    "detectorSpecific/detectorModule_000/countrate_correction_count_cutoff",
+    "detectorSpecific/saturation_value",
+)
+
+
+@pytest.mark.parametrize("names_classes", [True, False])
+@pytest.mark.parametrize("cutoff", CUTOFFS)
+def test_a_master_of_the_dectris_file_writer_is_read(tmp_path, names_classes, cutoff):
+    images = some_images(5)
+    master = write_dectris(tmp_path / "series_7_master.h5", names_classes=names_classes, cutoff=cutoff)
+    for number, part in enumerate(np.split(images, [3]), 1):
+        write_images(tmp_path / f"series_7_data_{number:06d}.h5", part, name="entry/data/data")
+        link(master, f"data_{number:06d}", f"series_7_data_{number:06d}.h5", "entry/data/data")
+    source = opened(master)
+    assert source.count() == 5
+    assert np.array_equal(read_all(master, 5), images)
+    assert source.detector.distance_mm == pytest.approx(200)
+    assert source.detector.wavelength_angstrom == 1
+    assert source.detector.saturation == 50000
+    assert np.argwhere(~source.mask).tolist() == [[3, 4], [5, 6]]
+
+
+def test_the_beam_may_be_described_with_the_sample(tmp_path, master):
+    write_images(master, some_images(1), name="entry/data/data")
+    with h5py.File(master, "a") as file:
+        del file["entry/instrument/beam/incident_wavelength"]
+        beam = group(group(file["entry"], "sample", "NXsample"), "beam", "NXbeam")
+        beam["incident_wavelength"] = 0.9
+    assert opened(master).detector.wavelength_angstrom == 0.9
+
+
 def test_the_detector_is_read_in_millimetres_and_angstrom(tmp_path):
     changes = {
         "detector/x_pixel_size": (172.0, "um"),
@@ -142,6 +218,20 @@ def test_masked_pixels_are_not_valid(tmp_path):
     pixel_mask[3, 4], pixel_mask[5, 6] = 1, 8
     mask = opened(collection(tmp_path, some_images(), **{"detector/pixel_mask": (pixel_mask, None)})).mask
     assert np.argwhere(~mask).tolist() == [[3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize("name", ["pixel_mask", "detectorSpecific/pixel_mask"])
+def test_a_mask_may_be_in_a_file_of_its_own_and_is_waited_for(tmp_path, name):
+    """As the files of Diamond's EIGERs have it."""
+    master = Master().write(tmp_path / "grid_master.h5", **{"detector/pixel_mask": (None, None)})
+    write_images(master, some_images(1), name="entry/data/data")
+    with h5py.File(master, "a") as file:
+        file[f"entry/instrument/detector/{name}"] = h5py.ExternalLink("grid_meta.h5", "mask")
+    with pytest.raises(ImageNotReady, match=r"grid_meta\.h5 does not exist"):
+        opened(master)
+    with h5py.File(tmp_path / "grid_meta.h5", "w") as file:
+        file["mask"] = np.eye(*SHAPE, dtype=np.uint32)
+    assert np.array_equal(opened(master).mask, ~np.eye(*SHAPE, dtype=bool))
 
 
 def test_without_a_mask_all_pixels_are_valid(tmp_path):

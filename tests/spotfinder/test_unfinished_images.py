@@ -11,6 +11,7 @@ from services.spotfinder.images import ImageNotReady, ImageUnreadable, read
 from tests.spotfinder.nexus_files import (
     SHAPE,
     STORAGES,
+    Master,
     link,
     opened,
     settle,
@@ -68,6 +69,18 @@ def test_a_contiguous_dataset_that_has_not_been_written_is_not_ready(tmp_path, m
     link(master, "data_000001", "grid.h5")
     with pytest.raises(ImageNotReady, match="image 0 has not been written"):
         read(opened(master), 0)
+
+
+@pytest.mark.parametrize("missing", ["detector/distance", "beam/incident_wavelength"])
+def test_a_master_of_which_a_part_is_missing_is_waited_for_until_nobody_writes_it(tmp_path, missing):
+    master = Master().write(tmp_path / "grid_master.h5", **{missing: (None, None)})
+    write_images(master, some_images(1), name="entry/data/data")
+    name = missing.partition("/")[2]
+    with pytest.raises(ImageNotReady, match=f"has (no )?{name}"):
+        opened(master)
+    settle(master)
+    with pytest.raises(ImageUnreadable, match=f"has (no )?{name}"):
+        opened(master)
 
 
 @contextmanager

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from services.spotfinder.bitshuffle import decoded
 from services.spotfinder.images.files import OpenFiles
-from services.spotfinder.images.minicbf import CbfImage
+from services.spotfinder.images.mask_file import read_mask_file
+from services.spotfinder.images.minicbf import SUFFIXES, CbfImage
 from services.spotfinder.images.nexus import NexusImages
 from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable
+from services.spotfinder.images.template import CbfSeries
 from services.spotfinder.pixels import Pixels, Stored
 from services.spotfinder.resolution import Detector
 
-__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images", "read"]
+__all__ = ["ImageNotReady", "ImageSource", "ImageUnreadable", "OpenFiles", "open_images", "read", "read_mask_file"]
 
 
 class ImageSource(Protocol):
@@ -49,13 +51,13 @@ class ImageSource(Protocol):
 
 
 def open_images(path: Path, files: OpenFiles) -> ImageSource:
-    """The images that an NXmx master or a miniCBF file describes.
+    """The images of an NXmx or DECTRIS master, of a miniCBF file, or of a template of miniCBF files (grid_1_####.cbf).
 
     Raises:
         ImageNotReady, ImageUnreadable: if the description cannot be read.
     """
-    if path.name.endswith((".cbf", ".cbf.gz")):
-        return CbfImage(path)
+    if path.name.endswith(SUFFIXES):
+        return CbfSeries(path) if "#" in path.name else CbfImage(path)
     return NexusImages(path, files)
 
 

@@ -1,24 +1,16 @@
 """HDF5 files that may be growing, or be replaced: opened without locks, kept open while they stay as they are."""
 
+import os
+import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import hdf5plugin  # noqa: F401 - brings HDF5 the filters of the detectors
 
-from services.spotfinder.images.readiness import ImageNotReady, ImageUnreadable, has_settled
-
-SUPERBLOCK_VERSION, SUPERBLOCK_FLAGS, SUPERBLOCK_BYTES = 8, 11, 12  # offsets in the file [bytes]
-OPEN_FOR_WRITING = 0b101  # by an ordinary writer, by one that lets others read (SWMR)
-TRANSIENT: Final = (  # what HDF5 says of a file in the middle of a change
-    "address of object past end of allocation",
-    "truncated file: eof",
-    "file is not already open for SWMR writing",
-    "bad object header version number",
-)
+from services.spotfinder.images.dataset import Dataset
+from services.spotfinder.images.readiness import ImageNotReady, explained
 
 
 class Stamp(NamedTuple):
@@ -37,10 +29,25 @@ class Stamp(NamedTuple):
             ImageNotReady: if there is no such file.
         """
         try:
-            stat = path.stat()
+            stat = os.stat(path)  # noqa: PTH116 - asked several times for each image
         except FileNotFoundError as error:
             raise ImageNotReady(f"{path} does not exist") from error
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+class Link(NamedTuple):
+    """Where a link leads: a file as it is named there (empty: the linking file itself), and an object in it."""
+
+    file: str
+    name: str
+
+
+class OpenFile(NamedTuple):
+    """A file, open for reading, and what the names in it stand for, as far as somebody has asked."""
+
+    stamp: Stamp
+    handle: h5py.File
+    known: dict[str, Dataset | Link]
 
 
 class OpenFiles:
@@ -48,7 +55,8 @@ class OpenFiles:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._open: OrderedDict[tuple[int, int], tuple[Stamp, h5py.File]] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int], OpenFile] = OrderedDict()
+        weakref.finalize(self, _close, self._open)  # HDF5 crashes on datasets that outlive it at the end of a process
 
     def get(self, path: Path) -> h5py.File:
         """The file, open for reading; closed again after ``limit`` others have been asked for.
@@ -56,70 +64,53 @@ class OpenFiles:
         Raises:
             ImageNotReady, ImageUnreadable: if it cannot be opened.
         """
-        stamp = Stamp.of(path)
-        known, file = self._open.pop(stamp[:2], (None, None))
-        if known != stamp:
-            if file:
-                file.close()
-            with explained(path):
-                file = h5py.File(path, "r", swmr=True, locking=False)
-        self._open[stamp[:2]] = stamp, file
-        if len(self._open) > self._limit:
-            self._open.popitem(last=False)[1][1].close()
-        return file
+        return self._get(path).handle
 
-    def dataset(self, path: Path, name: str) -> h5py.Dataset:
+    def dataset(self, path: Path, name: str) -> Dataset:
         """A dataset by name; links are followed here, since HDF5 would lock the files they lead to.
 
         Raises:
             ImageNotReady, ImageUnreadable: if it cannot be opened.
         """
-        file = self.get(path)
-        with explained(path):
-            link = file.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                return self.dataset(beside(path, link.filename), link.path)
-            if isinstance(link, h5py.SoftLink):
-                return self.dataset(path, str(PurePosixPath(name).parent / link.path))
-            return file[name]
+        file = self._get(path)
+        found = file.known.get(name)
+        if found is None:
+            with explained(path):
+                found = file.known[name] = _look_up(file.handle, path, name)
+        if isinstance(found, Dataset):
+            return found
+        return self.dataset(beside(path, found.file) if found.file else path, found.name)
 
     def close(self) -> None:
         """Close all files."""
-        while self._open:
-            self._open.popitem()[1][1].close()
+        _close(self._open)
+
+    def _get(self, path: Path) -> OpenFile:
+        stamp = Stamp.of(path)
+        file = self._open.pop(stamp[:2], None)
+        if file is None or file.stamp != stamp:
+            if file:
+                file.handle.close()
+            with explained(path):
+                file = OpenFile(stamp, h5py.File(path, "r", swmr=True, locking=False), {})
+        self._open[stamp[:2]] = file
+        if len(self._open) > self._limit:
+            self._open.popitem(last=False)[1].handle.close()
+        return file
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Tell a file in the middle of a change from a broken one.
-
-    Raises:
-        ImageNotReady: for an error of HDF5 that may pass.
-        ImageUnreadable: for one that stays.
-    """
-    try:
-        yield
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        reason = f"{path}: {error}"
-        if any(phrase in str(error) for phrase in TRANSIENT) or not has_settled(path) or is_being_written(path):
-            raise ImageNotReady(reason) from error
-        raise ImageUnreadable(reason) from error
+def _close(files: OrderedDict[tuple[int, int], OpenFile]) -> None:
+    while files:
+        files.popitem()[1].handle.close()
 
 
-def is_being_written(path: Path) -> bool | None:
-    """Whether a writer has the file open; None: the file does not tell (older HDF5 formats)."""
-    with path.open("rb") as file:
-        superblock = file.read(SUPERBLOCK_BYTES)
-    if not any(superblock):
-        return True  # data have been written, and the superblock is still in the writer's memory
-    if len(superblock) < SUPERBLOCK_BYTES or superblock[SUPERBLOCK_VERSION] < 3:  # noqa: PLR2004 - first with flags
-        return None
-    return bool(superblock[SUPERBLOCK_FLAGS] & OPEN_FOR_WRITING)
-
-
-def is_final(path: Path) -> bool:
-    """Whether the file is known to be closed: what is not in it will not come."""
-    return has_settled(path) and is_being_written(path) is False
+def _look_up(file: h5py.File, path: Path, name: str) -> Dataset | Link:
+    link = file.get(name, getlink=True)
+    if isinstance(link, h5py.ExternalLink):
+        return Link(link.filename, link.path)
+    if isinstance(link, h5py.SoftLink):
+        return Link("", str(PurePosixPath(name).parent / link.path))
+    return Dataset(path, file[name])
 
 
 def beside(path: Path, name: str) -> Path:

@@ -25,6 +25,16 @@ class Thresholds(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def exceeds_mean(value: Count, n: int, total: Count, thresholds: Thresholds) -> bool:
+    """Whether a pixel exceeds the mean of its window by enough; if it does, then for every lower total, too.
+
+    The arguments are those of ``is_strong``.
+    """
+    x = float(total)
+    return n * float(value) - x > thresholds.nsigma_s * sqrt(x * n)
+
+
+@njit(cache=True, nogil=True)
 def is_strong(value: Count, n: int, total: Count, total_sq: Count, thresholds: Thresholds) -> bool:
     """Whether one pixel stands out from the window around it, itself included.
 
@@ -44,4 +54,4 @@ def is_strong(value: Count, n: int, total: Count, total_sq: Count, thresholds: T
         return False
     if n < thresholds.min_local or value <= thresholds.global_threshold:
         return False
-    return n * float(value) - x > thresholds.nsigma_s * sqrt(x * n)
+    return exceeds_mean(value, n, total, thresholds)

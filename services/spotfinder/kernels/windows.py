@@ -5,9 +5,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from services.spotfinder.kernels.candidates import Words
-from services.spotfinder.kernels.dispersion import HALF_WIDTH, WIDTH, Thresholds, is_strong
+from services.spotfinder.kernels.dispersion import HALF_WIDTH, WIDTH, Thresholds, exceeds_mean, is_strong
 from services.spotfinder.kernels.native import count_ones, lowest_one
-from services.spotfinder.kernels.planes import GROUP, HIGH, LOW, Planes
+from services.spotfinder.kernels.planes import GROUP, HIGH, LOW, RAISED, Planes
 from services.spotfinder.pixels import Count, Image
 
 ROW = 0x7F  # the bits of a window's row
@@ -71,6 +71,18 @@ def sum_high(high: np.uint64, first: int, nx: int, image: Image) -> tuple[Count,
         total += value
         total_sq += value * value
     return total, total_sq
+
+
+@njit(cache=True, nogil=True)
+def least_sum(planes: Planes, margin: int, pixel: int, nx: int) -> Count:
+    """At least so many counts are in the window around a pixel: from two planes only, so it is soon known.
+
+    The arguments are those of ``sum_window_of_planes``.
+    """
+    first = margin + pixel - HALF_WIDTH * nx - HALF_WIDTH
+    columns = row_columns(pixel % nx, nx)
+    odd, raised = window(planes[0], first, nx, columns), window(planes[RAISED], first, nx, columns)
+    return count_ones(odd | raised) + count_ones(raised)
 
 
 @njit(cache=True, nogil=True)
@@ -141,9 +153,11 @@ def threshold_planes(
             bit = 64 * i + lowest_one(word)
             word &= word - np.uint64(1)
             pixel = bit - margin
-            value = count_of(planes, bit, pixel, flat)
+            value, m = count_of(planes, bit, pixel, flat), n_valid[pixel // nx, pixel % nx]
+            if not exceeds_mean(value, m, least_sum(planes, margin, pixel, nx), thresholds):
+                continue
             total, total_sq = sum_window_of_planes(planes, margin, pixel, nx, flat)
-            if is_strong(value, n_valid[pixel // nx, pixel % nx], total, total_sq, thresholds):
+            if is_strong(value, m, total, total_sq, thresholds):
                 strong[n], flat[pixel] = pixel, value
                 n += 1
     return n

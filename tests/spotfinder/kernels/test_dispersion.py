@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import assume, given, strategies as st
 
-from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds, is_strong
+from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds, exceeds_mean, is_strong
 from tests.spotfinder.kernels.exposures import both
 
 counts = st.integers(0, 2**16)
@@ -26,6 +26,14 @@ def test_a_pixel_needs_neighbours_and_more_than_the_global_threshold(is_strong):
     assert is_strong(*passing, Thresholds())
     assert not is_strong(*passing, Thresholds(min_local=10))
     assert not is_strong(*passing, Thresholds(global_threshold=100.0))
+
+
+@both(exceeds_mean)
+@given(value=counts, n=st.integers(1, 49), total=st.integers(0, 49 * 2**16))
+def test_a_pixel_that_exceeds_the_mean_exceeds_every_lower_one(exceeds_mean, value, n, total):
+    exceeds = n * value > total and (n * value - total) ** 2 > 9 * total * n
+    assert exceeds_mean(value, n, total, Thresholds()) == exceeds
+    assert exceeds_mean(value, n, total // 2, Thresholds()) >= exceeds
 
 
 def test_the_largest_counts_do_not_overflow():

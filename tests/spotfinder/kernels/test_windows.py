@@ -47,6 +47,16 @@ def test_sums_of_high_counts_are_those_of_the_pixels(sum_high, chosen):
     assert sum_high(bits, 2 * 14 + 5, 14, image.ravel()) == (values.sum(), (values**2).sum())
 
 
+@both(w.least_sum)
+@given(exposure=exposures())
+def test_the_least_sum_is_never_more_than_the_sum(least_sum, exposure):
+    image = np.where(exposure[1], exposure[0], 0)
+    planes, margin = planes_of(image)
+    bounds = sums_of(np.minimum(image, np.where(image < 2, 1, 2)))[0].ravel()
+    for pixel in range(0, image.size, 1 + image.size // 50):
+        assert least_sum(planes, 8 * margin, pixel, image.shape[1]) == bounds[pixel] <= sums_of(image)[0].flat[pixel]
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 @both(w.sum_window_of_planes)
 @both(w.count_of)
