@@ -1,6 +1,7 @@
 """Names of the rows that others are compared with; here, since who measures them may not import who compares."""
 
 OURS = "mxmesh, chunk to record"
+OURS_ON_PIXELS = "mxmesh, decoded first"
 DIALS_FIND_SPOTS = "DIALS find_spots, dispersion"
 DIALS_EXTENDED = "DIALS find_spots, dispersion_extended"
 DECTRIS, BITSHUFFLE, HDF5PLUGIN = "dectris-compression", "bitshuffle", "hdf5plugin"

@@ -10,6 +10,7 @@ from benchmarks.spotfinder.markdown import figure, table
 
 SHOWN = {
     names.OURS: "mxmesh",
+    names.OURS_ON_PIXELS: "decoded first",
     names.LZ4: "LZ4 alone",
     names.DECTRIS: "decompression: DECTRIS",
     names.BITSHUFFLE: "bitshuffle",
