@@ -56,8 +56,9 @@ class SetFigures(BaseModel):
 
     @property
     def floor(self) -> str:
-        """The fastest library that decompresses these chunks."""
-        return min((name for name in LIBRARIES if name in self.rows), key=lambda name: self.rows[name].best_ms)
+        """The fastest library that decompresses these chunks; empty if none was measured."""
+        measured = (name for name in LIBRARIES if name in self.rows)
+        return min(measured, key=lambda name: self.rows[name].best_ms, default="")
 
     def multiple(self, row: str, of: str) -> float | None:
         """How often the time of one row holds that of another; None if one of them was not measured."""

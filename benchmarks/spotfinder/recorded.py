@@ -28,12 +28,14 @@ class RecordedScan:
     Attributes:
         path: of the miniCBF file.
         bit_depth: to encode it in.
+        exposure_s: of the image.
+        n_images: twice the same, since DIALS keeps the last image that it has read.
     """
 
     path: Path
     bit_depth: BitDepth
     exposure_s: float = 0.008
-    n_images: int = 1
+    n_images: int = 2
 
     @cached_property
     def _source(self) -> ImageSource:
@@ -60,7 +62,7 @@ class RecordedScan:
 
     @property
     def axes(self) -> list[Axis]:
-        return [Axis("omega", "rotation", np.array([174.0]), (-1, 0, 0))]
+        return [Axis("omega", "rotation", np.array([174.0, 174.25]), (-1, 0, 0))]
 
     def prepare(self) -> Exposer:
         """Nothing to prepare: the image is there."""

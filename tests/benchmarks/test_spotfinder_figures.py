@@ -53,6 +53,18 @@ def test_who_was_not_measured_has_no_multiple(measured):
     assert measured.x_dials is None
 
 
+def test_without_a_floor_there_are_times_and_no_multiples():
+    alone = figures(**{OURS: [[2.0]]})
+
+    assert alone.floor == ""
+    assert alone.x_floor is None
+    assert (
+        times(Report(date="", machine="", commit="", load_before=0, sets=[alone]))
+        .splitlines()[2]
+        .startswith("| 4M-u16 | 2 |")
+    )
+
+
 def test_goals_stand_beside_the_sets_that_were_measured(report):
     assert [(goal.x_floor, found.name) for goal, found in goals_of(report.sets)] == [(1.3, "4M-u16")]
     assert goals(report).splitlines()[2] == (
