@@ -21,7 +21,7 @@ SHOWN = {
     "mxspots score": "C6",
     DIALS_FIND_SPOTS: "C0",
     DIALS_EXTENDED: "C9",
-    "numpy and scipy, naive": "C7",
+    "numpy and scipy, naive": "C5",
 }
 """Rows and their colours."""
 
@@ -32,7 +32,7 @@ GROUP = 0.85
 def plot(report: Report, path: Path) -> None:
     """Grouped bars of multiples of the floor, logarithmic, a group for each set."""
     shown = [row for row in SHOWN if any(row in figures.rows for figures in report.sets)]
-    figure, axes = plt.subplots(figsize=(max(8, 1.5 * len(report.sets)), 5.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(min(max(8, 1.5 * len(report.sets)), 16), 6), layout="constrained")
     width = GROUP / len(shown)
     for number, row in enumerate(shown):
         heights = [figures.multiple(row, figures.floor) or np.nan for figures in report.sets]
