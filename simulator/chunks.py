@@ -7,7 +7,7 @@ from typing import NamedTuple
 import h5py
 import hdf5plugin
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 BITSHUFFLE: int = hdf5plugin.Bitshuffle.filter_id
 """HDF5's registered number of the bitshuffle filter; importing hdf5plugin registers it."""
@@ -45,9 +45,9 @@ class ImageFormat(NamedTuple):
     filters: tuple[Filter, ...]
 
 
-def eiger_format(shape: tuple[int, int]) -> ImageFormat:
-    """16-bit images, bitshuffle-LZ4."""
-    return ImageFormat(shape, np.dtype(np.uint16), (BITSHUFFLE_LZ4,))
+def eiger_format(shape: tuple[int, int], dtype: DTypeLike = np.uint16) -> ImageFormat:
+    """Images of unsigned integers, bitshuffle-LZ4."""
+    return ImageFormat(shape, np.dtype(dtype), (BITSHUFFLE_LZ4,))
 
 
 def image_format(images: h5py.Dataset) -> ImageFormat:

@@ -22,9 +22,6 @@ GAP_PX = (12, 38)
 GAP_BIT, DEAD_BIT = 1, 2
 """Bits of the NXmx pixel mask: gap between modules, dead pixel."""
 
-SATURATION = int(np.iinfo(np.uint16).max) - 2
-"""Largest count that a valid pixel of a 16-bit image holds; 65535 marks a masked one."""
-
 
 @dataclass(frozen=True)
 class Detector:
@@ -44,6 +41,7 @@ class Detector:
         shadow_transmission: fraction that reaches the detector in the shadow.
         dead_fraction: of all pixels.
         seed: places the dead pixels.
+        bit_depth: of a pixel in the images.
     """
 
     model: Model = "1M"
@@ -56,6 +54,7 @@ class Detector:
     shadow_transmission: float = 0.02
     dead_fraction: float = 5e-5
     seed: int = 7
+    bit_depth: Literal[16, 32] = 16
 
     def __post_init__(self) -> None:
         if self.model not in LAYOUTS:
@@ -70,6 +69,16 @@ class Detector:
             n * module + (n - 1) * gap for n, module, gap in zip(LAYOUTS[self.model], MODULE_PX, GAP_PX, strict=True)
         )
         return slow, fast
+
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """Of the images; its largest value marks a masked pixel."""
+        return np.dtype(np.uint16 if self.bit_depth == 16 else np.uint32)  # noqa: PLR2004 - bits
+
+    @property
+    def saturation(self) -> int:
+        """Largest count that a valid pixel holds."""
+        return int(np.iinfo(self.dtype).max) - 2
 
     @property
     def beam_centre_px(self) -> tuple[float, float]:

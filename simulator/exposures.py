@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from simulator.detector import SATURATION, Detector
+from simulator.detector import Detector
 from simulator.kernels import count_photons_out, draw_spots_out
 from simulator.prediction import MARGIN_PX, Events
 
@@ -78,8 +78,8 @@ def expected_counts(background: Floats, parts: Sequence[Diffraction], detector: 
     return spots
 
 
-def expose(expected: Floats, detector: Detector, rng: np.random.Generator) -> NDArray[np.uint16]:
-    """Counts of one exposure as a 16-bit detector writes them: shape `detector.shape`, masked pixels 65535."""
-    image = np.empty(detector.shape, np.uint16)
-    count_photons_out(image, expected, detector.mask, SATURATION, rng)
+def expose(expected: Floats, detector: Detector, rng: np.random.Generator) -> NDArray[np.unsignedinteger]:
+    """Counts of one exposure as the detector writes them, `detector.shape`; masked pixels hold the type's maximum."""
+    image = np.empty(detector.shape, detector.dtype)
+    count_photons_out(image, expected, detector.mask, detector.saturation, rng)
     return image

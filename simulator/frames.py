@@ -61,7 +61,7 @@ def write_frames(
 ) -> None:
     """Generates all images of a scan into `/data` of a file, one chunk each."""
     with h5py.File(path, "w", libver=LIBVER) as file:
-        images = create_images(file, "data", scan.n_images, eiger_format(scan.detector.shape))
+        images = create_images(file, "data", scan.n_images, eiger_format(scan.detector.shape, scan.detector.dtype))
         for image, chunk in enumerate(generate_chunks(scan, workers)):
             write_chunk(images, image, chunk)
             on_progress(image + 1, scan.n_images)
@@ -83,7 +83,7 @@ class FrameMaker:
 
     def __init__(self, scan: Scan) -> None:
         self._expose: Exposer = scan.prepare()
-        self._compressor = Compressor(eiger_format(scan.detector.shape))
+        self._compressor = Compressor(eiger_format(scan.detector.shape, scan.detector.dtype))
 
     def __call__(self, image: int) -> bytes:
         return self._compressor.compress(self._expose(image))

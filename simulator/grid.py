@@ -118,7 +118,7 @@ class GridScan:
             (background(scatterer, self.detector, wavelength), level) for scatterer, level in self._levels().items()
         ]
 
-        def make(image: int) -> NDArray[np.uint16]:
+        def make(image: int) -> NDArray[np.unsignedinteger]:
             parts = [
                 still(events, self.omega, self.duration, crystal.spot_px, in_beam[image])
                 for crystal, events, in_beam in crystals

@@ -11,7 +11,6 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulator.detector import SATURATION
 from simulator.live import LIBVER, data_files
 from simulator.scans import Axis, Scan
 
@@ -29,7 +28,7 @@ def write_master(scan: Scan, master: Path, images_per_file: int) -> None:
         _write_detector(file, scan)
         _write_module(file, scan)
         _write_sample(file, scan.axes)
-        link_data(file, data_files(master, scan.n_images, images_per_file), scan.detector.shape, np.dtype(np.uint16))
+        link_data(file, data_files(master, scan.n_images, images_per_file), scan.detector.shape, scan.detector.dtype)
     unfinished.replace(master)
 
 
@@ -89,8 +88,8 @@ def _write_detector(file: h5py.File, scan: Scan) -> None:
         ("frame_time", scan.exposure_s, "s"),
     ):
         _number(group, name, value, unit)
-    group["bit_depth_readout"] = 16
-    group["saturation_value"] = SATURATION
+    group["bit_depth_readout"] = detector.bit_depth
+    group["saturation_value"] = detector.saturation
     group["underload_value"] = 0
     mask = detector.mask
     group.create_dataset("pixel_mask", data=mask, chunks=mask.shape, compression=hdf5plugin.Bitshuffle(cname="lz4"))

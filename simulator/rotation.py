@@ -96,7 +96,7 @@ class RotationScan:
         behind = self.air_level * background(Scatterer.AIR, self.detector, wavelength)
         behind += self.solvent_level * background(Scatterer.SOLVENT, self.detector, wavelength)
 
-        def make(image: int) -> NDArray[np.uint16]:
+        def make(image: int) -> NDArray[np.unsignedinteger]:
             decay = 0.5 ** (image * self.width / self.imperfections.half_life)
             part = rotation_slice(events, self.start + image * self.width, self.width, spot_px, decay)
             return expose(expected_counts(behind, [part], self.detector), self.detector, image_rng(self.seed, image))

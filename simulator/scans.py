@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from simulator.detector import Detector
 from simulator.sample import Beam
 
-Exposer = Callable[[int], NDArray[np.uint16]]
-"""Makes the image of a 0-based number in collection order; shape `detector.shape`, masked pixels 65535."""
+Exposer = Callable[[int], NDArray[np.unsignedinteger]]
+"""Makes the image of a 0-based number in collection order; shape `detector.shape`, type `detector.dtype`."""
 
 
 class Axis(NamedTuple):

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import hdf5plugin  # noqa: F401 - registers bitshuffle
@@ -109,6 +110,20 @@ def test_a_rotations_master_has_the_geometry_in_nxmx_units(rotation, tmp_path):
             "module_offset",
             "det_z",
         ]
+
+
+def test_a_collection_of_32_bit_images_says_so(rotation, tmp_path):
+    wide = replace(rotation, n_images=1, detector=replace(rotation.detector, bit_depth=32))
+    frames, master = tmp_path / "frames.h5", tmp_path / "wide_1_master.h5"
+    write_frames(wide, frames)
+    write_live(wide, frames, master)
+
+    with h5py.File(master) as file:
+        detector = file["/entry/instrument/detector"]
+        assert file["/entry/data/data"].dtype == np.uint32
+        assert np.array_equal(file["/entry/data/data"][0], wide.prepare()(0))
+        assert detector["bit_depth_readout"][()] == 32
+        assert detector["saturation_value"][()] == wide.detector.saturation
 
 
 def test_data_files_are_as_long_as_allowed(master):

@@ -75,3 +75,15 @@ def test_exposures_are_decided_by_their_random_numbers():
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert np.array_equal(first == 65535, detector.mask != 0)
+
+
+def test_images_of_32_bits_hold_the_same_counts_as_those_of_16():
+    narrow, wide = (Detector(model="500K", bit_depth=bits) for bits in (16, 32))
+    expected = np.full(narrow.shape, 0.5)
+    short, long = (expose(expected, detector, np.random.default_rng(1)) for detector in (narrow, wide))
+
+    valid = narrow.mask == 0
+    assert (short.dtype, long.dtype) == (np.uint16, np.uint32)
+    assert np.array_equal(short[valid], long[valid])
+    assert (long[~valid] == 2**32 - 1).all()
+    assert (narrow.saturation, wide.saturation) == (2**16 - 3, 2**32 - 3)

@@ -1,0 +1,1 @@
+"""Who is measured, one module each; each runs in a process of its own, under the interpreter that has its libraries."""
