@@ -14,6 +14,7 @@ from shared.messages import (
     ImageSpots,
     ProcessingResult,
     Reduction,
+    Rotation,
     RunRef,
     RunState,
     Shell,
@@ -27,6 +28,9 @@ EXPOSURE_S = 0.1
 DEADLINE_S = 30.0
 CRYSTAL = {5: 20, 6: 30}
 """Spots by image: on the snaked grid, the boxes (2, 1) and (1, 1)."""
+
+
+ROTATION_CHANGES: dict[str, Any] = {"experiment": "rotation", "grid": None, "rotation": Rotation(width_deg=0.1)}
 
 
 def accepted(**changes: Any) -> CollectionAccepted:

@@ -12,6 +12,7 @@ from shared.messages import (
     CollectionAccepted,
     CollectionEnded,
     CollectionRef,
+    Experiment,
     GridResult,
     ImageFailure,
     ImageSpots,
@@ -31,7 +32,7 @@ def higher(old: T | None, new: T, rank: Callable[[T], Rank]) -> T:
 
 
 class ImageResult(NamedTuple):
-    """One image of a grid scan, analysed or failed."""
+    """One image, analysed or failed."""
 
     found: bool
     at: datetime
@@ -106,6 +107,7 @@ class CollectionRecord:
         ref: which one.
         first_at, last_at: the earliest and latest moment that a message about it names.
         images: results by 0-based image.
+        images_of: the kind of collection that they say they belong to.
         n_found: how many of them are analysed, not failed.
         first_result_at, last_result_at: when the first and the last block of images was done.
         trace: (0 if the trace of the announcement else 1, trace id).
@@ -117,6 +119,7 @@ class CollectionRecord:
     accepted: CollectionAccepted | None = None
     ended: CollectionEnded | None = None
     images: Mapping[int, ImageResult] = field(default_factory=dict)
+    images_of: Experiment | None = None
     n_found: int = 0
     first_result_at: datetime | None = None
     last_result_at: datetime | None = None
@@ -163,7 +166,7 @@ class CollectionRecord:
         """Whether this is a grid scan, announced as such or not."""
         if self.details:
             return self.details.experiment == "gridscan"
-        return bool(self.images or self.grid_result)
+        return self.images_of == "gridscan" or self.grid_result is not None
 
     @property
     def phase(self) -> Phase:
@@ -190,7 +193,7 @@ class CollectionRecord:
             return Phase.PROCESSED if RunState.SUCCEEDED in states else Phase.FAILED
         if aborted:
             return Phase.ABORTED
-        return Phase.COLLECTED if self.details else Phase.ENDED
+        return Phase.COLLECTED if self.details or self.images else Phase.ENDED
 
     @property
     def first_result_latency(self) -> timedelta | None:
@@ -219,6 +222,7 @@ class CollectionRecord:
         return replace(
             self,
             images=images,
+            images_of=event.experiment,
             n_found=sum(image.found for image in images.values()),
             first_result_at=min(event.found_at, self.first_result_at or event.found_at),
             last_result_at=max(event.found_at, self.last_result_at or event.found_at),

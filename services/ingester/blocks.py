@@ -1,4 +1,4 @@
-"""Cutting a grid scan into blocks of images."""
+"""Cutting a collection into blocks of images."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ def cut_blocks(collection: Collection, start: datetime, settings: Settings) -> I
     for first in range(0, collection.number_of_images, size):
         yield FindSpots(
             collection=collection.ref,
+            experiment=collection.experiment,
             master_file=collection.master_path.as_posix(),
             first_image=first,
             n_images=min(size, collection.number_of_images - first),

@@ -57,10 +57,11 @@ async def _begin(
         reply_to=announced.reply_to,
         correlation_id=announced.correlation_id,
     )
-    if collection.experiment == "gridscan":
+    if collection.experiment == "gridscan" or settings.rotation_spots:
         for block in cut_blocks(collection, now(), settings):
             yield block
-    elif (end := await memory.recall(event.ref, "end")) and isinstance(end.event, CollectionEnds):
+    end = await memory.recall(event.ref, "end") if collection.experiment == "rotation" else None
+    if end and isinstance(end.event, CollectionEnds):
         for request in _requests(collection, end.event, settings):
             yield request
 

@@ -18,9 +18,12 @@ class Settings(ServiceSettings):
         description="where announcements are remembered (SQLAlchemy URL)",
     )
     rotation_pipelines: tuple[str, ...] = Field(default=("dials",), description="pipelines that run after a rotation")
+    rotation_spots: bool = Field(
+        default=True, description="find the spots of every rotation image, too, whenever no grid scan waits"
+    )
     block_s: PositiveFloat = Field(default=0.25, description="exposure time that one block of images covers [s]")
     smallest_block: PositiveInt = Field(default=4, description="images in a block of slow exposures")
     largest_block: PositiveInt = Field(default=64, description="images in a block of fast exposures")
     image_grace_s: PositiveFloat = Field(
-        default=25, description="an image counts as failed this long after the grid's last image was due [s]"
+        default=25, description="an image counts as failed this long after the collection's last image was due [s]"
     )

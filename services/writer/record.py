@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Table, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Insert, Table, bindparam, case, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
@@ -61,17 +61,19 @@ class Record:
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
-        """A block of images, perhaps of a collection not known yet; returns whether the record is whole with them."""
-        ref, dialect = message.collection, self._transactions.dialect
+        """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole."""
+        ref, dialect, of_grid = message.collection, self._transactions.dialect, message.experiment == "gridscan"
         failed = [_image(message, image) for image in message.failed]
         found = [_image(message, image) for image in message.found]
 
         async def work(connection: AsyncConnection) -> bool:
-            await self._know(connection, _named(ref, traceparent))
+            await self._know(connection, {**_named(ref, traceparent), "unreported": of_grid})
             if failed:
                 await connection.execute(_failures(dialect), failed)
             if found:
                 await connection.execute(_findings(dialect), found)
+            if not of_grid:
+                return False
             recorded = await connection.execute(N_RECORDED, {"beamline": ref.beamline, "id": ref.id})
             n_recorded, n_images = recorded.one()
             return bool(n_recorded == n_images)
@@ -117,6 +119,7 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
     last_image_s = collection.number_of_images * collection.exposure_s
     return {
         "experiment": collection.experiment,
+        "unreported": collection.experiment == "gridscan",
         "details": collection.model_dump(mode="json", exclude_none=True),
         "number_of_images": collection.number_of_images,
         "announced_at": message.announced_at,
@@ -127,7 +130,7 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
 
 @cache
 def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
-    """Fill in what was not known of a collection, keep what was; the earlier deadline counts."""
+    """Fill in what was not known of a collection, keep what was. The earlier deadline counts; rotations owe nothing."""
     known = collections.c
 
     def changes(new: Incoming) -> dict[str, ColumnElement[Any]]:
@@ -137,7 +140,8 @@ def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
         if "deadline" in columns:
             earlier = or_(known.deadline.is_(None), new["deadline"] < known.deadline)
             filled["deadline"] = case((earlier, new["deadline"]), else_=known.deadline)
-        return filled | {"unreported": new["unreported"]}
+        owed = case((known.experiment == "rotation", false()), else_=new["unreported"])
+        return filled | {"unreported": owed}
 
     return upsert(dialect, collections, changes)
 

@@ -17,6 +17,7 @@ from shared.messages.collection import (
 from shared.messages.envelope import (
     Beamline as Beamline,
     CollectionRef as CollectionRef,
+    Experiment as Experiment,
     Message as Message,
     Moment as Moment,
     Part as Part,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, TypeAdapter, model_validator
 
-from shared.messages.envelope import Beamline, CollectionRef, Message, Moment, Part, Visit
+from shared.messages.envelope import Beamline, CollectionRef, Experiment, Message, Moment, Part, Visit
 
 UnitCell = tuple[PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat, PositiveFloat]
 
@@ -42,7 +42,7 @@ class Collection(Part):
     visit: Visit = Field(description="proposal and session, such as cm12345-1")
     dcid: PositiveInt = Field(description="data collection id, ISPyB's dataCollectionId")
     dcgid: PositiveInt | None = Field(default=None, description="data collection group id")
-    experiment: Literal["gridscan", "rotation"] = Field(description="what is done with the sample")
+    experiment: Experiment = Field(description="what is done with the sample")
     visit_directory: str = Field(min_length=1, description="absolute path of the visit")
     folder: str = Field(default="", description="folder of the images, relative to the visit directory")
     prefix: str = Field(min_length=1, pattern=r"^[^/]+$", description="file name prefix")

@@ -1,13 +1,14 @@
 """What all messages have in common: immutable, versioned, tolerant of fields they do not know yet."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 
 Beamline = Annotated[str, StringConstraints(pattern=r"^[a-z]\d{2}(-\d)?$")]
 Visit = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}\d+-\d+$")]
 Moment = AwareDatetime
+Experiment = Literal["gridscan", "rotation"]
 
 
 def now() -> datetime:

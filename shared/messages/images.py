@@ -1,10 +1,10 @@
-"""From the ingester to the spot finder to the writer: images of a grid scan, and what is on them."""
+"""From the ingester to the spot finder to the writer: images of a collection, and what is on them."""
 
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from shared.messages.envelope import CollectionRef, Message, Moment, Part
+from shared.messages.envelope import CollectionRef, Experiment, Message, Moment, Part
 
 
 class FindSpots(Message):
@@ -12,6 +12,7 @@ class FindSpots(Message):
 
     schema_: Literal["find-spots/1"] = Field(default="find-spots/1", alias="schema")
     collection: CollectionRef
+    experiment: Experiment = Field(default="gridscan", description="grid scans go before rotations")
     master_file: str = Field(description="absolute path of the NXmx master file, or template of the image files")
     first_image: NonNegativeInt = Field(description="0-based index within the data collection")
     n_images: PositiveInt = Field(description="number of images in this block")
@@ -45,6 +46,7 @@ class SpotsFound(Message):
 
     schema_: Literal["spots-found/1"] = Field(default="spots-found/1", alias="schema")
     collection: CollectionRef
+    experiment: Experiment = Field(default="gridscan", description="only grid scans are centred")
     found: tuple[ImageSpots, ...] = ()
     failed: tuple[ImageFailure, ...] = ()
     found_at: Moment = Field(description="when the last image of the block was done")

@@ -28,7 +28,7 @@ def letters(message: Message, topology: Topology) -> Iterator[tuple[Route, Outgo
 def _headers(message: Message, route: Route) -> dict[str, str]:
     headers = {"content-type": "application/json", "message-type": type(message).__name__}
     headers["persistent"] = "false" if route.kind is Kind.TOPIC else "true"
-    headers["priority"] = str(route.priority)
+    headers["priority"] = str(route.priority_of(message))
     if route.expires_s is not None:
         headers["expires"] = str(round(1000 * (time.time() + route.expires_s)))
     if correlation_id := getattr(message, "correlation_id", None):

@@ -104,6 +104,7 @@ def found(
 ) -> SpotsFound:
     return SpotsFound(
         collection=ref,
+        experiment="rotation" if ref == ROTATION else "gridscan",
         found=tuple(spots(image, n) for image, n in counts.items()),
         failed=tuple(ImageFailure(image=image, reason=reason) for image in failed),
         found_at=at,

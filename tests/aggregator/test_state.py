@@ -12,6 +12,7 @@ from shared.messages import CollectionRef, DeadLetterTaken, RunState
 from tests.aggregator.builders import (
     GRID,
     REF,
+    ROTATION,
     TRACE,
     accepted,
     beat,
@@ -101,6 +102,8 @@ def test_the_phase_of_a_grid_says_where_it_is(events, phase):
     ("events", "phase"),
     [
         ([accepted(None)], Phase.COLLECTED),
+        ([accepted(None), found({0: 90}, ref=ROTATION)], Phase.COLLECTED),
+        ([found({0: 90}, ref=ROTATION)], Phase.COLLECTED),
         ([changed()], Phase.PROCESSING),
         ([changed(RunState.SUCCEEDED, 9)], Phase.PROCESSED),
         ([recorded(RunState.FAILED)], Phase.FAILED),

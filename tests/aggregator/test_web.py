@@ -11,6 +11,8 @@ from services.aggregator.web.app import make_app
 from services.aggregator.web.formats import local
 from shared.messages import RunState
 from tests.aggregator.builders import (
+    LATE,
+    ROTATION,
     T0,
     TRACE,
     accepted,
@@ -99,6 +101,28 @@ async def test_the_page_of_a_run_shows_steps_statistics_cell_and_files():
     ):
         assert words in text
     assert "anomalous multiplicity" not in text  # no shell has it
+
+
+async def test_the_page_of_a_rotation_shows_the_spots_of_its_images():
+    counts = {0: 310, 1: 295, 3: 12}
+    rotation = [heard(accepted(None, s(-60))), heard(found(counts, s(-9), failed=(2,), ref=ROTATION))]
+
+    text = (await get("/collections/i03/43", rotation)).text
+    front = (await get("/", rotation)).text
+
+    assert 'points="0,310 1,295 3,12 "' in text
+    assert "Spots of each image, at most 310" in text
+    assert LATE in text
+    assert "3 of 900" in text
+    assert "3 of 900" in front
+    assert "No grid scan has been announced yet" in front
+
+
+async def test_the_page_of_a_rotation_whose_spots_are_not_sought_says_nothing_of_them():
+    text = (await get("/collections/i03/43", RUN_NIGHT)).text
+
+    assert "<h2>Spots</h2>" not in text
+    assert "0 of 900" not in text
 
 
 async def test_a_working_run_shows_its_progress():

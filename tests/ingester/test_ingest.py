@@ -69,14 +69,27 @@ async def test_a_template_of_image_files_reaches_the_spot_finder_as_it_was_annou
     assert {block.master_file for block in blocks} == {f"{tmp_path}/lysozyme/grid/xtal1_1_####.cbf.gz"}
 
 
-async def test_a_rotation_is_processed_when_it_ends(ingester, tmp_path):
+async def test_a_rotation_becomes_blocks_too_marked_as_such(ingester, tmp_path):
+    blocks = [m for m in await ingester.hear(announce(ROTATION, tmp_path)) if isinstance(m, FindSpots)]
+    images = [i for block in blocks for i in range(block.first_image, block.first_image + block.n_images)]
+    assert images == list(range(40))
+    assert {block.experiment for block in blocks} == {"rotation"}
+
+
+async def test_the_spots_of_rotations_are_not_sought_where_the_operator_says_so(ingester, tmp_path):
+    ingester.settings = ingester.settings.model_copy(update={"rotation_spots": False})
     assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted"]
+
+
+async def test_a_rotation_is_processed_when_it_ends(ingester, tmp_path):
+    assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted", "FindSpots"]
     assert kinds(await ingester.hear(end_of(ROTATION))) == ["CollectionEnded", "ProcessCollection"]
 
 
 async def test_an_end_that_comes_before_its_start_is_remembered(ingester, tmp_path):
     assert kinds(await ingester.hear(end_of(ROTATION))) == ["CollectionEnded"]
-    assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted", "ProcessCollection"]
+    begun = kinds(await ingester.hear(announce(ROTATION, tmp_path)))
+    assert begun == ["CollectionAccepted", "FindSpots", "ProcessCollection"]
 
 
 async def test_an_aborted_rotation_is_not_processed(ingester, tmp_path):
@@ -103,7 +116,8 @@ async def test_a_redelivered_announcement_is_answered_again_in_full(ingester, tm
 
 async def test_a_deliberate_repeat_with_its_own_message_index_is_accepted(ingester, tmp_path):
     await ingester.hear(announce(ROTATION, tmp_path))
-    assert kinds(await ingester.hear(announce(ROTATION, tmp_path, message_index=1))) == ["CollectionAccepted"]
+    again = kinds(await ingester.hear(announce(ROTATION, tmp_path, message_index=1)))
+    assert again == ["CollectionAccepted", "FindSpots"]
 
 
 async def test_answers_carry_the_reply_to_of_the_announcement(ingester, tmp_path):

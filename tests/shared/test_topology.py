@@ -6,6 +6,7 @@ from shared.messages import (
     AnnouncementRejected,
     CollectionRef,
     CollectionStarts,
+    FindSpots,
     Grid,
     GridResult,
     Message,
@@ -56,6 +57,19 @@ def test_an_answer_goes_to_the_reply_to_of_its_announcement():
     answer = AnnouncementRejected(reason="r", remedy="m", body="", answered_at=now(), reply_to="/queue/gda")
     assert targets(Topology(), answer)[1:] == ["/queue/gda"]
     assert len(targets(Topology(), answer.model_copy(update={"reply_to": None}))) == 1
+
+
+@pytest.mark.parametrize(("experiment", "priority"), [("gridscan", 6), ("rotation", 4)])
+def test_what_is_said_of_a_grid_scan_goes_before_what_is_said_of_a_rotation(experiment, priority):
+    about = {"collection": REF, "experiment": experiment}
+    block = FindSpots(**about, master_file="/m.h5", first_image=0, n_images=1, deadline=now())
+    spots = SpotsFound(**about, found_at=now(), analysis_ms=1)
+    for message in (block, spots):
+        assert [route.priority_of(message) for route, _ in Topology().destinations(message)] == [priority]
+
+
+def test_other_messages_have_the_priority_of_their_route():
+    assert {route.priority_of(GRID_RESULT) for route, _ in Topology().destinations(GRID_RESULT)} == {6}
 
 
 def test_a_message_outside_the_table_is_a_programming_error():

@@ -1,6 +1,6 @@
 """What stands in the database: each message once, in whatever order and however often it comes."""
 
-from itertools import count
+from itertools import count, permutations
 
 import anyio
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from services.writer.handler import record_collection, record_end, record_processing, record_spots
 from services.writer.schema import collections, crystals, grid_results, images, metadata, processing_results, shells
 from shared.messages import CollectionRef, ProcessingRecorded, Reduction, RunState
-from tests.results import START, accepted, ended, found, processed
+from tests.results import ROTATION_CHANGES, START, accepted, ended, found, processed
 
 FRESH_IDS = count(1000)
 
@@ -131,6 +131,22 @@ async def test_an_image_is_found_if_it_ever_was(writer, blocks):
         **dict.fromkeys(ever_failed, False),
         **dict.fromkeys(ever_found, True),
     }
+
+
+@pytest.mark.parametrize("order", list(permutations(["accept", "end", "spots"])))
+async def test_images_of_a_rotation_are_recorded_and_no_result_is_owed(writer, order):
+    rotation = accepted(**ROTATION_CHANGES)
+    spots = found(range(11), failed=[11]).model_copy(update={"experiment": "rotation"})
+    say = {"accept": (record_collection, rotation), "end": (record_end, ended()), "spots": (record_spots, spots)}
+    for which in order:
+        await replies(*say[which], writer)
+    writer.clock.wait(3600)
+    await writer.publisher.look()
+
+    recorded = await writer.rows(images)
+    assert [row["image"] for row in recorded if row["failure"] is None] == list(range(11))
+    assert [(row["experiment"], row["unreported"]) for row in await writer.rows(collections)] == [("rotation", False)]
+    assert writer.said == []
 
 
 async def test_fifty_blocks_at_once_are_all_recorded(writer):

@@ -23,7 +23,7 @@ from services.aggregator.record import CollectionRecord
 from services.aggregator.web.events import tell_changes
 from services.aggregator.web.formats import FILTERS, STATISTICS_ROWS
 from services.aggregator.web.headers import SafeHeaders
-from services.aggregator.web.view import StatusView, collection_of, heat_map_of, runs_of, status_of
+from services.aggregator.web.view import StatusView, collection_of, heat_map_of, runs_of, spots_of, status_of
 from shared.messages import now
 from shared.pulse import Pulse
 from shared.topology import Topology
@@ -125,8 +125,13 @@ class _Html:
 
     async def collection(self, request: Request) -> Response:
         record = self._page.record(request)
-        view, heat_map = collection_of(record), heat_map_of(record)
-        return self._render("collection.html", status=self._page.status(), collection=view, heat_map=heat_map)
+        return self._render(
+            "collection.html",
+            status=self._page.status(),
+            collection=collection_of(record),
+            heat_map=heat_map_of(record),
+            spots=spots_of(record),
+        )
 
     async def missing(self, request: Request, fault: Exception) -> Response:
         del request
@@ -151,7 +156,8 @@ class _Json:
 
     async def collection(self, request: Request) -> Response:
         record = self._page.record(request)
-        return _reply({"collection": collection_of(record), "heat_map": heat_map_of(record)})
+        parts = {"collection": collection_of(record), "heat_map": heat_map_of(record), "spots": spots_of(record)}
+        return _reply(parts)
 
 
 def _reply(content: object) -> Response:

@@ -140,7 +140,7 @@ def collection_of(record: CollectionRecord) -> CollectionView:
         beamline=record.ref.beamline,
         visit=record.ref.visit,
         id=record.ref.id,
-        experiment="grid scan" if record.is_grid else "rotation" if record.details or record.runs else "unknown",
+        experiment=_experiment(record),
         phase=record.phase.value,
         details=record.details,
         n_images=record.n_images,
@@ -161,6 +161,17 @@ def collection_of(record: CollectionRecord) -> CollectionView:
         runs=[_run(run, trace_id) for run in _newest_first(record.runs.values())],
         trace_id=trace_id,
     )
+
+
+def _experiment(record: CollectionRecord) -> str:
+    if record.is_grid:
+        return "grid scan"
+    return "rotation" if record.details or record.runs or record.images else "unknown"
+
+
+def spots_of(record: CollectionRecord) -> list[tuple[int, int]]:
+    """Image, counted from 0, and its spots: of every analysed image, in the order of collection."""
+    return [(image, result.n_spots) for image, result in sorted(record.images.items()) if result.found]
 
 
 def heat_map_of(record: CollectionRecord) -> HeatMap | None:
