@@ -2,25 +2,29 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-import anyio
-
 from services.spotfinder.analysis import ImageReport
+from services.spotfinder.lookout import Lookout
+from services.spotfinder.turns import Turns
 from shared.messages import FindSpots, ImageFailure, ImageSpots, SpotsFound, now
 
 Analyse = Callable[[str, Sequence[int]], Awaitable[list[ImageReport]]]
 
 
-async def find_spots(block: FindSpots, *, analyse: Analyse, poll_s: float) -> AsyncIterator[SpotsFound]:
+async def find_spots(
+    block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout
+) -> AsyncIterator[SpotsFound]:
     """Analyse the images in order as they are written; what has not come by the block's deadline has failed.
 
     Args:
         block: which images.
         analyse: reports on the images of a list, in order, up to the first that is not there yet.
-        poll_s: time between two looks for a missing image [s].
+        turns: who of all blocks in hand may analyse.
+        lookout: when to look again for images that are not there.
     """
-    reports = await _reports(block, analyse, poll_s)
+    reports = await _reports(block, analyse, turns, lookout)
     yield SpotsFound(
         collection=block.collection,
+        experiment=block.experiment,
         found=tuple(_spots(report) for report in reports if not report.failure),
         failed=tuple(ImageFailure(image=r.image, reason=r.failure) for r in reports if r.failure),
         found_at=now(),
@@ -28,17 +32,23 @@ async def find_spots(block: FindSpots, *, analyse: Analyse, poll_s: float) -> As
     )
 
 
-async def _reports(block: FindSpots, analyse: Analyse, poll_s: float) -> list[ImageReport]:
+async def _reports(block: FindSpots, analyse: Analyse, turns: Turns, lookout: Lookout) -> list[ImageReport]:
     missing = list(range(block.first_image, block.first_image + block.n_images))
     reports: list[ImageReport] = []
+    has_waited = False
     while missing:
-        fresh = await analyse(block.master_file, missing)
+        is_late = now() > block.deadline
+        async with turns.turn(block):
+            in_vain = not (has_waited or is_late) and lookout.is_behind(block)
+            fresh = [] if in_vain else await analyse(block.master_file, missing)
         reports += fresh
         missing = missing[len(fresh) :]
-        if missing and not fresh:
-            if now() > block.deadline:
-                return reports + [_late(image, block) for image in missing]
-            await anyio.sleep(poll_s)
+        if missing and is_late and not fresh:
+            return reports + [_late(image, block) for image in missing]
+        if missing:
+            await lookout.wait(block)
+            has_waited = True
+    lookout.call_next(block)
     return reports
 
 

@@ -3,7 +3,7 @@
 from os import cpu_count
 from typing import Annotated
 
-from pydantic import Field, FilePath, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, FilePath, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from services.spotfinder.finder import Algorithm, Parameters
 from services.spotfinder.untrusted import Untrusted
@@ -15,9 +15,14 @@ class Settings(ServiceSettings):
 
     workers: PositiveInt = Field(default_factory=lambda: cpu_count() or 1, description="worker processes, one per core")
     prefetch: PositiveInt = Field(
-        default=16, description="blocks in hand at a time, those that wait for images included"
+        default=1000,
+        description="blocks in hand at a time, those that wait for images included; only among them are turns taken, "
+        "and only what is in nobody's hand goes to a further replica",
     )
-    poll_s: PositiveFloat = Field(default=0.05, description="time between two looks for an image not written yet [s]")
+    slice_s: NonNegativeFloat = Field(
+        default=0.5, description="a collection keeps the workers so long while another of its kind waits [s]"
+    )
+    poll_s: PositiveFloat = Field(default=0.05, description="time between two looks for a collection's next image [s]")
     algorithm: Algorithm = Field(default="dispersion", description="which threshold of DIALS makes a pixel strong")
     nsigma_b: PositiveFloat = Field(default=6.0, description="background threshold of the dispersion test [sigma]")
     nsigma_s: PositiveFloat = Field(default=3.0, description="strong-pixel threshold [sigma]")

@@ -1,13 +1,13 @@
 """A block of images in, a result for every image out."""
 
-from datetime import timedelta
-
 import anyio
 
 from services.spotfinder.analysis import ImageReport
 from services.spotfinder.handler import find_spots
+from services.spotfinder.lookout import Lookout
 from services.spotfinder.per_image_analysis import ImageAnalysis
-from shared.messages import CollectionRef, FindSpots, now
+from services.spotfinder.turns import Turns
+from tests.spotfinder.blocks import block
 
 FIGURES = ImageAnalysis(
     n_spots_total=12,
@@ -20,12 +20,6 @@ FIGURES = ImageAnalysis(
     noisiness_method_1=None,
     noisiness_method_2=None,
 )
-
-
-def block(n_images: int, wait_s: float = 5) -> FindSpots:
-    ref = CollectionRef(beamline="i03", visit="cm12345-1", id=42)
-    deadline = now() + timedelta(seconds=wait_s)
-    return FindSpots(collection=ref, master_file="/m.h5", first_image=8, n_images=n_images, deadline=deadline)
 
 
 class Camera:
@@ -44,9 +38,20 @@ class Camera:
         return ImageReport(image=image, analysis=FIGURES, seconds=0.002)
 
 
+class Finder:
+    """Blocks of one camera, with one worker."""
+
+    def __init__(self, camera) -> None:
+        self.camera, self.turns, self.lookout = camera, Turns(1, 0), Lookout(0.001)
+
+    async def result(self, of):
+        handled = find_spots(of, analyse=self.camera.analyse, turns=self.turns, lookout=self.lookout)
+        (found,) = [reply async for reply in handled]
+        return found
+
+
 async def result(of, camera):
-    (found,) = [reply async for reply in find_spots(of, analyse=camera.analyse, poll_s=0.001)]
-    return found
+    return await Finder(camera).result(of)
 
 
 async def test_images_are_waited_for_and_reported_in_order():
@@ -55,6 +60,11 @@ async def test_images_are_waited_for_and_reported_in_order():
     assert found.found[0].n_spots_total == 12
     assert found.analysis_ms == 8.0
     assert found.failed == ()
+
+
+async def test_the_result_says_what_kind_of_collection_it_is_about():
+    found = await result(block(1, experiment="rotation"), Camera(last=20))
+    assert found.experiment == "rotation"
 
 
 async def test_a_broken_image_is_recorded_with_its_reason_and_the_next_ones_go_on():
@@ -74,3 +84,48 @@ async def test_images_that_never_come_have_failed_at_the_deadline():
 async def test_images_that_are_there_are_analysed_even_after_the_deadline():
     found = await result(block(2, wait_s=-60), Camera(last=20))
     assert len(found.found) == 2
+
+
+class Slow(Camera):
+    """Writes an image a millisecond; counts the looks."""
+
+    looks = 0
+
+    async def analyse(self, master_file, images):
+        self.looks += 1
+        await anyio.sleep(0.001)
+        return await super().analyse(master_file, images)
+
+
+async def test_many_blocks_of_a_collection_wait_for_their_images_without_looking_at_every_one():
+    camera = Slow(last=407)
+    finder, found = Finder(camera), []
+
+    async def find(of):
+        found.append(await finder.result(of))
+
+    async with anyio.create_task_group() as tasks:
+        for first_image in range(8, 408, 4):
+            tasks.start_soon(find, block(4, first_image))
+
+    images = [spots.image for each in found for spots in each.found]
+    assert sorted(images) == list(range(8, 408))
+    assert camera.looks < 1000
+
+
+async def test_images_behind_one_that_never_comes_are_found_before_the_deadline():
+    class Gap(Camera):
+        async def analyse(self, master_file, images):
+            return [] if 9 in images else await super().analyse(master_file, images)
+
+    finder, found = Finder(Gap(last=100)), []
+
+    async def find(of):
+        found.append(await finder.result(of))
+
+    async with anyio.create_task_group() as tasks:
+        for first_image in (8, 12, 16, 20):
+            tasks.start_soon(find, block(4, first_image, wait_s=2))
+
+    assert [len(each.found) for each in found] == [4, 4, 4, 0]
+    assert [failure.image for failure in found[-1].failed] == [8, 9, 10, 11]
