@@ -4,6 +4,7 @@ from functools import partial
 
 from services.spotfinder.analysis import analyse_available
 from services.spotfinder.handler import find_spots
+from services.spotfinder.inhand import InHand
 from services.spotfinder.lookout import Lookout
 from services.spotfinder.settings import Settings
 from services.spotfinder.turns import Turns
@@ -20,7 +21,7 @@ async def main() -> None:
     async with join("spotfinder", settings) as member:
         await workers.start()
         turns, lookout = Turns(settings.workers, settings.slice_s), Lookout(settings.poll_s)
-        handler = partial(find_spots, analyse=workers.analyse, turns=turns, lookout=lookout)
+        handler = partial(find_spots, analyse=workers.analyse, in_hand=InHand(), turns=turns, lookout=lookout)
         source = settings.topology.source(FindSpots, "spotfinder")
         await member.listen(Inbox(source, body_as(FindSpots), handler, prefetch=settings.prefetch))
         await work(member)

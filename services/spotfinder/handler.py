@@ -1,8 +1,10 @@
 """A block of images in, one result per image out, failed ones included."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 
 from services.spotfinder.analysis import ImageReport
+from services.spotfinder.inhand import InHand
 from services.spotfinder.lookout import Lookout
 from services.spotfinder.turns import Turns
 from shared.messages import FindSpots, ImageFailure, ImageSpots, SpotsFound, now
@@ -11,17 +13,18 @@ Analyse = Callable[[str, Sequence[int]], Awaitable[list[ImageReport]]]
 
 
 async def find_spots(
-    block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout
+    block: FindSpots, *, analyse: Analyse, in_hand: InHand, turns: Turns, lookout: Lookout
 ) -> AsyncIterator[SpotsFound]:
     """Analyse the images in order as they are written; what has not come by the block's deadline has failed.
 
     Args:
         block: which images.
         analyse: reports on the images of a list, in order, up to the first that is not there yet.
-        turns: who of all blocks in hand may analyse.
+        in_hand: which blocks are worked on.
+        turns: who of them may analyse.
         lookout: when to look again for images that are not there.
     """
-    reports = await _reports(block, analyse, turns, lookout)
+    reports = await in_hand.reports(block, partial(_look_for_images, analyse=analyse, turns=turns, lookout=lookout))
     yield SpotsFound(
         collection=block.collection,
         experiment=block.experiment,
@@ -32,7 +35,7 @@ async def find_spots(
     )
 
 
-async def _reports(block: FindSpots, analyse: Analyse, turns: Turns, lookout: Lookout) -> list[ImageReport]:
+async def _look_for_images(block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout) -> list[ImageReport]:
     missing = list(range(block.first_image, block.first_image + block.n_images))
     reports: list[ImageReport] = []
     has_waited = False

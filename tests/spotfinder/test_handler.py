@@ -4,6 +4,7 @@ import anyio
 
 from services.spotfinder.analysis import ImageReport
 from services.spotfinder.handler import find_spots
+from services.spotfinder.inhand import InHand
 from services.spotfinder.lookout import Lookout
 from services.spotfinder.per_image_analysis import ImageAnalysis
 from services.spotfinder.turns import Turns
@@ -42,10 +43,11 @@ class Finder:
     """Blocks of one camera, with one worker."""
 
     def __init__(self, camera) -> None:
-        self.camera, self.turns, self.lookout = camera, Turns(1, 0), Lookout(0.001)
+        self.camera = camera
+        self.shared = {"in_hand": InHand(), "turns": Turns(1, 0), "lookout": Lookout(0.001)}
 
     async def result(self, of):
-        handled = find_spots(of, analyse=self.camera.analyse, turns=self.turns, lookout=self.lookout)
+        handled = find_spots(of, analyse=self.camera.analyse, **self.shared)
         (found,) = [reply async for reply in handled]
         return found
 
@@ -129,3 +131,38 @@ async def test_images_behind_one_that_never_comes_are_found_before_the_deadline(
 
     assert [len(each.found) for each in found] == [4, 4, 4, 0]
     assert [failure.image for failure in found[-1].failed] == [8, 9, 10, 11]
+
+
+async def test_a_block_that_comes_again_while_it_is_worked_on_is_analysed_once_and_answered_twice():
+    """The broker was lost: it delivers all that is in hand once more."""
+    camera = Slow(last=20)
+    camera.written = 20
+    finder, found = Finder(camera), []
+
+    async def find(of):
+        found.append(await finder.result(of))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(find, block(4))
+        tasks.start_soon(find, block(4, wait_s=60))
+
+    assert camera.looks == 1
+    assert [[spots.image for spots in each.found] for each in found] == [[8, 9, 10, 11]] * 2
+
+
+async def test_a_block_that_comes_again_is_analysed_when_the_first_work_on_it_is_broken_off():
+    camera = Slow(last=20)
+    camera.written = 20
+    finder, found = Finder(camera), []
+
+    async def find(of):
+        found.append(await finder.result(of))
+
+    async with anyio.create_task_group() as tasks, anyio.create_task_group() as first:
+        first.start_soon(finder.result, block(4))
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(find, block(4))
+        await anyio.wait_all_tasks_blocked()
+        first.cancel_scope.cancel()
+
+    assert [[spots.image for spots in each.found] for each in found] == [[8, 9, 10, 11]]
