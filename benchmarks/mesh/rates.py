@@ -29,6 +29,8 @@ async def compare(course: Course, steps: Steps, rounds: int) -> Section:
     section.lines = [f"offline {each['offline']:6.1f}/s   mesh {each['rate']:6.1f}/s" for each in found]
     section.lines.append(f"CPU per image: {costs(found[-1]['cpu_ms'])}")
     section.figures.append(Figure("mesh / the same workers offline", ratio, "", RATIO_GOAL, at_least=True))
+    share = median(each["cpu_ms"]["workers"] / sum(each["cpu_ms"].values()) for each in found)
+    section.figures.append(Figure("the workers' share of all CPU time that the mesh takes", share, ""))
     return section
 
 
