@@ -24,5 +24,7 @@ class Settings(ServiceSettings):
     catch_up_s: NonNegativeFloat = Field(
         default=5, description="no deadline passes so soon after a start or a reconnect, since the queues are full [s]"
     )
-    look_interval_s: PositiveFloat = Field(default=1, description="deadlines and late images are looked for so often [s]")
+    look_interval_s: PositiveFloat = Field(
+        default=1, description="pause between two looks for deadlines and late images [s]"
+    )
     prefetch: PositiveInt = Field(default=32, description="messages in hand at a time, per queue")
