@@ -22,7 +22,8 @@ async def crowd(course: Course, steps: Steps, crowds: Sequence[int]) -> Section:
     section = Section(f"Crowd: grids of {n_images} images at once, blocks of {BLOCK}; live at {rate} together")
     section.data["crowds"] = []
     for n_grids in crowds:
-        on_disk = summary(await together(n_grids, partial(course.on_disk, steps, BLOCK)))
+        async with course.rig.hearing_spots():
+            on_disk = summary(await together(n_grids, partial(course.on_disk, steps, BLOCK)))
         live = await together(n_grids, partial(course.live, LIVE_STEPS, course.live_rate / n_grids, BLOCK))
         centre_s = [seen.centre_s for seen in live]
         section.data["crowds"].append({"n_grids": n_grids, **on_disk, "live_centre_s": centre_s})

@@ -10,7 +10,8 @@ CENTRE_GOALS = {50: 0.5, 98: 1.0}
 async def delays(course: Course, steps: Steps, repeats: int) -> Section:
     """Many small grids, live, one after another."""
     rate = course.live_rate
-    seen = [await course.live(steps, rate) for _ in range(repeats)]
+    async with course.rig.hearing_spots():
+        seen = [await course.live(steps, rate) for _ in range(repeats)]
     first, centre = [each.first_result_s for each in seen], [each.centre_s for each in seen]
     return Section(
         f"Delays: {repeats} grids of {steps[0] * steps[1]} images, live at {rate:.0f} Hz",

@@ -25,13 +25,13 @@ def _blocks(axis: Axes, section: dict[str, Any]) -> None:
     blocks = [each["block"] for each in section["blocks"]]
     axis.semilogx(blocks, [each["rate"] for each in section["blocks"]], "o-", base=2, label="throughput")
     axis.set(title="block size", xlabel="images per block", ylabel="images per second", ylim=(0, None))
-    axis.xaxis.set_major_formatter(ScalarFormatter())
     delays = axis.twinx()
     for key, style, label in (("first_result_s", "s--", "first result"), ("centre_s", "^--", "centre")):
         delays.semilogx(blocks, [each[key] for each in section["blocks"]], style, base=2, label=label, color="C3")
     delays.set(ylabel="delay, p50 [s]", ylim=(0, None))
-    axis.legend(loc="upper left")
-    delays.legend(loc="upper right")
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.legend(loc="upper center")
+    delays.legend(loc="lower center")
 
 
 def _growth(axis: Axes, section: dict[str, Any]) -> None:

@@ -103,11 +103,17 @@ class Rig:
             raise AssertionError(f"not every image of {collection.ref} was found: {seen.result}")
         return seen
 
-    async def watch(self) -> None:
-        """Hear what is said of every collection."""
+    async def hear_centres(self) -> None:
+        """Hear every grid's centre."""
+        await self._hear(self.bus.topology.queue("xrc.i03"), self._hear_centre)
+
+    @asynccontextmanager
+    async def hearing_spots(self) -> AsyncIterator[None]:
+        """Hear what is found on images, too, which costs both the broker and us."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._hear, self.bus.topology.queue("xrc.i03"), self._hear_centre)
             tasks.start_soon(self._hear, "/topic/VirtualTopic.SpotsFound", self._hear_spots)
+            yield
+            tasks.cancel_scope.cancel()
 
     async def _hear(self, source: str, told: Callable[[bytes], Awaitable[None]]) -> None:
         async with self.bus.subscribe(source, prefetch=PREFETCH) as deliveries:
@@ -158,7 +164,7 @@ async def working_mesh(home: Path, reel: Reel, workers: int) -> AsyncIterator[Ri
     try:
         async with start_mesh(plan) as mesh, outside(mesh.running.broker) as bus, anyio.create_task_group() as tasks:
             rig = Rig(mesh, bus, reel, data)
-            tasks.start_soon(rig.watch)
+            tasks.start_soon(rig.hear_centres)
             yield rig
             tasks.cancel_scope.cancel()
     finally:
