@@ -49,7 +49,7 @@ QUICK: dict[str, Measure] = {
     "delays": lambda course: delays(course, (8, 6), 8),
     "blocks": lambda course: sweep(course, (20, 10), 1),
     "growth": lambda course: growth(course, SIZES[:3]),
-    "crowd": lambda course: crowd(course, (10, 10), CROWDS[:3]),
+    "crowd": lambda course: crowd(course, (30, 20), CROWDS[:3]),
 }
 
 
