@@ -1,6 +1,6 @@
 """Chunks as EIGER detectors store them: what their headers say, and decoding them outside HDF5's global lock."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from services.spotfinder.kernels.blocks import CUT_SHORT, HEADER_BYTES, Bytes
 from services.spotfinder.kernels.planes import GROUP
 from services.spotfinder.kernels.unfold import unfold
 from services.spotfinder.pixels import Chunk, Count, Image, Pixels, Stored
+
+ALL_VALID: Final = np.uint8(255)
 
 
 def decoded(stored: Stored) -> Pixels:
@@ -21,18 +23,23 @@ def decoded(stored: Stored) -> Pixels:
     if not isinstance(stored, Chunk):
         return stored.copy()
     pixels: Pixels = np.empty(stored.shape, stored.dtype)
-    decode(stored, unsigned(pixels))
+    decode(stored, np.full(pixels.size // GROUP, ALL_VALID), unsigned(pixels))
     return pixels
 
 
-def decode(chunk: Chunk, image: Image) -> None:
+def decode(chunk: Chunk, valid: Bytes, image: Image) -> None:
     """Decode a chunk into an image of its shape and type.
+
+    Args:
+        chunk: what to decode.
+        valid: which pixels matter, a bit each; the others get any counts, which saves time.
+        image: to be filled [counts].
 
     Raises:
         ValueError: if the chunk is cut short, or holds something else.
     """
     block, words = block_buffers(block_bytes(chunk))
-    check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, words, image.reshape(-1)))
+    check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, valid, words, image.reshape(-1)))
 
 
 def blank(shape: tuple[int, int], dtype: np.dtype[Any]) -> Chunk:

@@ -25,7 +25,7 @@ from services.spotfinder.resolution import NO_SATURATION
 
 Algorithm = Literal["dispersion", "dispersion_extended"]
 
-DIM_BYTES_PER_PIXEL: Final = 0.235  # a chunk of more has background nearly everywhere: planes would hardly pay
+DIM_BYTES_PER_PIXEL: Final = {1: 0.21, 2: 0.235, 4: 0.295}  # by bytes of a pixel; of more: bright
 DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
 FEW_UNCOUNTED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
 LEAST_SATURATION: Final = 1 << LOW  # so that saturated pixels are among those whose counts are known
@@ -127,12 +127,12 @@ class SpotFinder:
     def _extended(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
         """List the strong pixels by the extended threshold; returns their number."""
         b, lowest = buffers, lowest_bright(parameters.nsigma_b)
-        _read_pixels(stored, b)
+        self._read_pixels(stored, b)
         return threshold_extended(b.image, self._valid, self._saturation, lowest, _thresholds(parameters), b.strong)
 
     def _suits_planes(self, chunk: Chunk, parameters: Parameters) -> bool:
         """Whether planes give the same spots, and probably sooner."""
-        is_dim = len(chunk.encoded) < DIM_BYTES_PER_PIXEL * self._valid.size
+        is_dim = len(chunk.encoded) < DIM_BYTES_PER_PIXEL[chunk.dtype.itemsize] * self._valid.size
         return is_dim and self._saturation >= LEAST_SATURATION and ones_are_in_no_spot(parameters)
 
     def _on_planes(self, chunk: Chunk, buffers: Buffers, parameters: Parameters) -> Count | None:
@@ -154,7 +154,7 @@ class SpotFinder:
     def _on_pixels(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
         """List the strong pixels that may be in spots; returns their number."""
         b = buffers
-        _read_pixels(stored, b)
+        self._read_pixels(stored, b)
         uncounted = b.uncounted[: clear_invalid(b.image, self._valid, self._saturation, b.uncounted)]
         with self._without(uncounted) as n_valid:
             pixels = slice(b.margin, b.margin + math.ceil(b.image.size / GROUP))
@@ -171,6 +171,13 @@ class SpotFinder:
         find_centres(b.raised, nx, words, b.centres)
         return add_neighbours(b.centres, b.raised, nx, words, b.candidates)
 
+    def _read_pixels(self, stored: Stored, buffers: Buffers) -> None:
+        """Put the valid pixels of an image into its buffer, and anything for the others."""
+        if isinstance(stored, Chunk):
+            decode(stored, self._valid_plane[buffers.margin :], buffers.image)
+        else:
+            np.copyto(buffers.image, unsigned(stored))
+
     @contextmanager
     def _without(self, uncounted: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:
         """Numbers of valid pixels in the windows when these are not."""
@@ -183,14 +190,6 @@ class SpotFinder:
             valid.reshape(-1)[uncounted] = False
             count_valid(valid, n_valid)
             yield n_valid
-
-
-def _read_pixels(stored: Stored, buffers: Buffers) -> None:
-    """Put the pixels of an image into its buffer."""
-    if isinstance(stored, Chunk):
-        decode(stored, buffers.image)
-    else:
-        np.copyto(buffers.image, unsigned(stored))
 
 
 def _thresholds(parameters: Parameters) -> Thresholds:

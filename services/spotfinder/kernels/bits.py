@@ -22,8 +22,11 @@ def transpose(rows: np.uint64) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def has_any(flags: NDArray[np.uint8]) -> bool:
-    """Whether any bit is set; every byte is looked at, without a branch, which becomes vector code."""
-    some = np.uint8(0)
+    """Whether any bit is set; every byte is looked at, without a branch, which becomes vector code.
+
+    The maximum stays a byte; numba would make a word of what ``|`` joins.
+    """
+    highest = np.uint8(0)
     for i in range(flags.size):
-        some |= flags[i]
-    return bool(some)
+        highest = max(highest, flags[i])
+    return bool(highest)

@@ -17,21 +17,23 @@ from services.spotfinder.kernels.native import lowest_one
 from services.spotfinder.kernels.planes import GROUP
 from services.spotfinder.pixels import Image
 
+HIGHEST: Final = 1337  # counts that are summed: 49 of them stay below 2**16; without the others a sum is too low only
 STRIP: Final = 8  # rows whose flags are packed together: they fill whole bytes
 SLACK: Final = 1e-5  # of the limits; single precision loses less than a tenth of it
 PACK: Final = np.uint64(0x0102040810204080)  # times eight bytes of 0 or 1: their bits, in the highest byte
 
-Sums = NDArray[np.int32]
+Sums = NDArray[np.uint16]
 Flags = NDArray[np.uint8]
 
 
 @njit(cache=True, nogil=True)
 def replace_row(new: Image, old: Image, columns: Sums) -> None:
-    """Take one row [counts] into the columns' sums, and another one out, but for pixels that no window counts."""
-    limit, nothing = np.uint32(MAX_COUNT), np.uint32(0)
+    """Take one row [counts] into the columns' sums, and another one out; high counts are left out."""
+    limit = new.dtype.type(min(HIGHEST, (1 << 8 * new.itemsize) - 1))
     for i in range(new.size):
-        more, less = np.uint32(new[i]), np.uint32(old[i])
-        columns[i] += np.int32(more if more < limit else nothing) - np.int32(less if less < limit else nothing)
+        more = np.uint16(new[i]) if new[i] <= limit else np.uint16(0)
+        less = np.uint16(old[i]) if old[i] <= limit else np.uint16(0)
+        columns[i] += more - less
 
 
 @njit(cache=True, nogil=True)
@@ -78,7 +80,7 @@ def find_excess(image: Image, n_valid: Flags, nsigma: float, plane: Flags) -> No
     """
     ny, nx = image.shape
     nothing = np.zeros(nx, image.dtype)
-    columns, windows = np.zeros(nx + WIDTH - 1, np.int32), np.zeros(nx, np.int32)
+    columns, windows = np.zeros(nx + WIDTH - 1, np.uint16), np.zeros(nx, np.uint16)
     inner = columns[HALF_WIDTH : HALF_WIDTH + nx]
     limit = np.float32(nsigma * nsigma * (1 - SLACK))
     flags = np.zeros(STRIP * nx, np.uint8)

@@ -26,10 +26,22 @@ Planes = NDArray[np.uint8]
 
 
 @njit(cache=True, nogil=True)
-def merge(high: Bytes, plane: Bytes) -> None:
-    """Add the bits of a plane."""
-    for i in range(high.size):
-        high[i] |= plane[i]
+def merge_four(planes: Bytes, merged: Bytes) -> None:
+    """Add the bits of four planes, one after the other, to those of ``merged``."""
+    n = merged.size
+    p0, p1, p2, p3 = planes[:n], planes[n : 2 * n], planes[2 * n : 3 * n], planes[3 * n : 4 * n]
+    for i in range(n):
+        merged[i] |= p0[i] | p1[i] | p2[i] | p3[i]
+
+
+@njit(cache=True, nogil=True)
+def merge_valid(planes: Bytes, valid: Bytes, merged: Bytes) -> bool:
+    """Join four or more planes, one after the other, for the valid pixels; returns whether any has a bit."""
+    copy_valid(planes, valid, merged)
+    for k in range(0, planes.size, 4 * valid.size):
+        merge_four(planes[k : k + 4 * valid.size], merged)
+    drop_invalid(merged, valid)
+    return has_any(merged)
 
 
 @njit(cache=True, nogil=True)
@@ -37,6 +49,20 @@ def copy_valid(plane: Bytes, valid: Bytes, kept: Bytes) -> None:
     """Keep the bits of the valid pixels."""
     for i in range(kept.size):
         kept[i] = plane[i] & valid[i]
+
+
+@njit(cache=True, nogil=True)
+def drop_invalid(plane: Bytes, valid: Bytes) -> None:
+    """Keep only the bits of the valid pixels; copied onto itself, a plane would not become vector code."""
+    for i in range(plane.size):
+        plane[i] &= valid[i]
+
+
+@njit(cache=True, nogil=True)
+def join(a: Bytes, b: Bytes, c: Bytes, d: Bytes, joined: Bytes) -> None:
+    """The bits that any of four planes has."""
+    for i in range(joined.size):
+        joined[i] = a[i] | b[i] | c[i] | d[i]
 
 
 @njit(cache=True, nogil=True)
@@ -49,17 +75,11 @@ def fold_block(block: Bytes, valid: Bytes, planes: Planes) -> bool:
         planes: the block's part of the image's planes, ``[N_PLANES, bytes]``.
     """
     n = valid.size
-    high, raised = planes[HIGH], planes[RAISED]
-    high[:] = 0
-    for k in range(LOW, block.size // n):
-        merge(high, block[k * n : (k + 1) * n])
-    copy_valid(high, valid, high)
-    raised[:] = high
+    is_any_high = merge_valid(block[LOW * n :], valid, planes[HIGH])
     for k in range(LOW):
         copy_valid(block[k * n : (k + 1) * n], valid, planes[k])
-        if k:
-            merge(raised, planes[k])
-    return has_any(high)
+    join(planes[1], planes[2], planes[3], planes[HIGH], planes[RAISED])
+    return is_any_high
 
 
 @njit(cache=True, nogil=True)

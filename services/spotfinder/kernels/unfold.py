@@ -4,9 +4,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from services.spotfinder.kernels.bits import has_any, transpose
+from services.spotfinder.kernels.bits import transpose
 from services.spotfinder.kernels.blocks import CUT_SHORT, Bytes, inflate, leftover
-from services.spotfinder.kernels.planes import GROUP
+from services.spotfinder.kernels.planes import GROUP, merge_valid
 from services.spotfinder.pixels import Count, Image
 
 Words = NDArray[np.uint64]
@@ -46,32 +46,35 @@ def place_higher(values: Bytes, shift: int, image: Image) -> None:
 
 
 @njit(cache=True, nogil=True)
-def unfold_block(block: Bytes, words: Words, image: Image) -> None:
+def unfold_block(block: Bytes, valid: Bytes, words: Words, image: Image) -> None:
     """The pixels of a block.
 
     Args:
         block: its bit planes.
-        words: a buffer for its groups of eight pixels.
+        valid: which pixels matter, a bit each; the others get any counts.
+        words: a buffer for its groups of eight pixels; any counts are in it.
         image: the block's part of the image [counts].
     """
     n = image.size // GROUP
     unfold_bytes(block[: GROUP * n], n, words)
     place_lowest(words.view(np.uint8), image)
+    merged = words.view(np.uint8)[:n]
     for k in range(1, image.itemsize):
         planes = block[GROUP * n * k : GROUP * n * (k + 1)]
-        if has_any(planes):
+        if merge_valid(planes, valid, merged):
             unfold_bytes(planes, n, words)
             place_higher(words.view(np.uint8), GROUP * k, image)
 
 
 @njit(cache=True, nogil=True)
-def unfold(encoded: Bytes, at: Count, block: Bytes, words: Words, image: Image) -> Count:
+def unfold(encoded: Bytes, at: Count, block: Bytes, valid: Bytes, words: Words, image: Image) -> Count:
     """The image of a chunk.
 
     Args:
         encoded: the chunk.
         at: where its first block begins [bytes].
         block: a buffer of a block's size.
+        valid: which pixels matter, a bit each; the others get any counts.
         words: a buffer for the groups of eight pixels in a block.
         image: flat, to be filled [counts].
 
@@ -86,7 +89,7 @@ def unfold(encoded: Bytes, at: Count, block: Bytes, words: Words, image: Image) 
         at = inflate(encoded, at, these)
         if at < 0:
             return at
-        unfold_block(these, words, image[first : first + n])
+        unfold_block(these, valid[first // GROUP : (first + n) // GROUP], words, image[first : first + n])
     for pixel in range(n_in_blocks, image.size):
         if at + image.itemsize > encoded.size:
             return CUT_SHORT

@@ -22,11 +22,12 @@ def row_columns(i: int, nx: int) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def window(plane: NDArray[np.uint8], first: int, nx: int, columns: np.uint64) -> np.uint64:
-    """The window's bits in one plane, row after row.
+def window(planes: Planes, k: int, first: Count, nx: int, columns: np.uint64) -> np.uint64:
+    """The window's bits in plane ``k``, row after row.
 
     Args:
-        plane: a bit for each pixel.
+        planes: a bit for each pixel.
+        k: which of them.
         first: bit of the window's first pixel.
         nx: pixels in a row.
         columns: which of the row's bits count.
@@ -35,7 +36,7 @@ def window(plane: NDArray[np.uint8], first: int, nx: int, columns: np.uint64) ->
     for row in range(WIDTH):
         at = np.uint64(first + row * nx)
         byte = at >> np.uint64(3)
-        two_bytes = np.uint64(plane[byte]) | np.uint64(plane[byte + np.uint64(1)]) << np.uint64(8)
+        two_bytes = np.uint64(planes[k, byte]) | np.uint64(planes[k, byte + np.uint64(1)]) << np.uint64(8)
         bits |= (two_bytes >> (at & np.uint64(7)) & these) << np.uint64(WIDTH * row)
     return bits
 
@@ -53,7 +54,7 @@ def sum_low(b0: np.uint64, b1: np.uint64, b2: np.uint64, b3: np.uint64) -> tuple
 
 
 @njit(cache=True, nogil=True)
-def sum_high(high: np.uint64, first: int, nx: int, image: Image) -> tuple[Count, Count]:
+def sum_high(high: np.uint64, first: Count, nx: int, image: Image) -> tuple[Count, Count]:
     """Sum [counts] and sum of squares [counts²] of a window's pixels that ``high`` names.
 
     Args:
@@ -74,39 +75,35 @@ def sum_high(high: np.uint64, first: int, nx: int, image: Image) -> tuple[Count,
 
 
 @njit(cache=True, nogil=True)
-def least_sum(planes: Planes, margin: int, pixel: int, nx: int) -> Count:
-    """At least so many counts are in the window around a pixel: from two planes only, so it is soon known.
+def least_sum(planes: Planes, first: Count, nx: int, columns: np.uint64) -> Count:
+    """At least so many counts are in a window: from two planes only, so it is soon known.
 
-    The arguments are those of ``sum_window_of_planes``.
+    The arguments are those of ``window``.
     """
-    first = margin + pixel - HALF_WIDTH * nx - HALF_WIDTH
-    columns = row_columns(pixel % nx, nx)
-    odd, raised = window(planes[0], first, nx, columns), window(planes[RAISED], first, nx, columns)
+    odd, raised = window(planes, 0, first, nx, columns), window(planes, RAISED, first, nx, columns)
     return count_ones(odd | raised) + count_ones(raised)
 
 
 @njit(cache=True, nogil=True)
-def sum_window_of_planes(planes: Planes, margin: int, pixel: int, nx: int, image: Image) -> tuple[Count, Count]:
-    """Sum [counts] and sum of squares [counts²] of the valid pixels in the window around a pixel.
+def sum_window_of_planes(
+    planes: Planes, first: Count, nx: int, columns: np.uint64, margin: int, image: Image
+) -> tuple[Count, Count]:
+    """Sum [counts] and sum of squares [counts²] of a window's valid pixels.
 
     Args:
         planes, image: see ``planes.fold``.
+        first, nx, columns: see ``window``.
         margin: of the planes [bits].
-        pixel: whose window.
-        nx: pixels in a row.
     """
-    corner = pixel - HALF_WIDTH * nx - HALF_WIDTH
-    first = margin + corner
-    columns = row_columns(pixel % nx, nx)
-    high = window(planes[HIGH], first, nx, columns)
+    high = window(planes, HIGH, first, nx, columns)
     low = ~high
     total, total_sq = sum_low(
-        window(planes[0], first, nx, columns) & low,
-        window(planes[1], first, nx, columns) & low,
-        window(planes[2], first, nx, columns) & low,
-        window(planes[3], first, nx, columns) & low,
+        window(planes, 0, first, nx, columns) & low,
+        window(planes, 1, first, nx, columns) & low,
+        window(planes, 2, first, nx, columns) & low,
+        window(planes, 3, first, nx, columns) & low,
     )
-    more, more_sq = sum_high(high, corner, nx, image)
+    more, more_sq = sum_high(high, first - margin, nx, image)
     return total + more, total_sq + more_sq
 
 
@@ -146,17 +143,21 @@ def threshold_planes(
         strong: flat indices.
     """
     nx, flat = image.shape[1], image.reshape(-1)
+    corner = HALF_WIDTH * nx + HALF_WIDTH  # from a window's first pixel to its middle
     n = 0
     for i in range(candidates.size):
         word = candidates[i]
         while word:
             bit = 64 * i + lowest_one(word)
             word &= word - np.uint64(1)
-            pixel = bit - margin
-            value, m = count_of(planes, bit, pixel, flat), n_valid[pixel // nx, pixel % nx]
-            if not exceeds_mean(value, m, least_sum(planes, margin, pixel, nx), thresholds):
+            pixel, first = bit - margin, bit - corner
+            row = pixel // nx
+            column = pixel - row * nx
+            columns = row_columns(column, nx)
+            value, m = count_of(planes, bit, pixel, flat), n_valid[row, column]
+            if not exceeds_mean(value, m, least_sum(planes, first, nx, columns), thresholds):
                 continue
-            total, total_sq = sum_window_of_planes(planes, margin, pixel, nx, flat)
+            total, total_sq = sum_window_of_planes(planes, first, nx, columns, margin, flat)
             if is_strong(value, m, total, total_sq, thresholds):
                 strong[n], flat[pixel] = pixel, value
                 n += 1

@@ -69,6 +69,8 @@ def furthest_by_definition(d_star_sq, counts, is_ice):
         if members.size:
             picked.append(percentiles_by_definition(members, counts))
     weak, strong = np.array(picked).T
+    if np.array_equal(weak, strong):
+        return 0  # one line instead of two tells nothing
     assume(len(set(d_star_sq[weak])) > 1 < len(set(d_star_sq[strong])))
     log_signal = np.log(counts) / 2
     slope, intercept = np.polyfit(d_star_sq[weak], log_signal[strong], 1)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
+from hypothesis.extra.numpy import arrays
 
 from services.spotfinder.buffers import plane_of
 from services.spotfinder.kernels import planes as p
@@ -57,15 +58,36 @@ def test_a_block_is_folded(fold_block, exposure):
     assert np.array_equal(planes[p.HIGH], np.packbits(values > 15, bitorder="little"))
 
 
-@both(p.merge)
 @both(p.copy_valid)
-def test_planes_are_merged_and_cut(merge, copy_valid):
-    plane, other = np.array([0b1010, 1], np.uint8), np.array([0b0110, 2], np.uint8)
-    kept = np.zeros(2, np.uint8)
-    copy_valid(plane, other, kept)
-    assert kept.tolist() == [0b0010, 0]
-    merge(plane, other)
-    assert plane.tolist() == [0b1110, 3]
+@both(p.drop_invalid)
+def test_planes_are_cut_to_the_valid_pixels(copy_valid, drop_invalid):
+    plane, valid, kept = np.array([0b1010, 1], np.uint8), np.array([0b0110, 2], np.uint8), np.zeros(2, np.uint8)
+    copy_valid(plane, valid, kept)
+    drop_invalid(plane, valid)
+    assert kept.tolist() == plane.tolist() == [0b0010, 0]
+
+
+@both(p.merge_four)
+@both(p.join)
+def test_planes_are_merged(merge_four, join):
+    planes, merged = np.array([1, 16, 2, 0, 0, 32, 8, 0], np.uint8), np.array([4, 1], np.uint8)
+    merge_four(planes, merged)
+    assert merged.tolist() == [15, 49]
+    joined = np.zeros(2, np.uint8)
+    join(planes[:2], planes[2:4], planes[4:6], planes[6:], joined)
+    assert joined.tolist() == [11, 48]
+
+
+@both(p.merge_valid)
+@pytest.mark.parametrize("n_planes", [4, 8, 28])
+@given(data=st.data())
+def test_planes_of_valid_pixels_are_merged(merge_valid, n_planes, data):
+    sparse = st.sampled_from([0, 0, 0, 0, 1, 64])
+    planes = data.draw(arrays(np.uint8, (n_planes, 5), elements=sparse, fill=st.just(0)))
+    valid, merged = data.draw(arrays(np.uint8, 5)), np.full(5, 99, np.uint8)
+    expected = np.bitwise_or.reduce(planes) & valid
+    assert merge_valid(planes.ravel(), valid, merged) == expected.any()
+    assert np.array_equal(merged, expected)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -102,11 +124,13 @@ def test_pixels_after_the_last_block_are_folded(fold_leftover, dtype):
 @both(unfold)
 @given(data=st.data())
 def test_a_chunk_is_unfolded_to_its_image(unfold, dtype, data):
-    image, _ = data.draw(exposures(dtype))
+    image, exposed = data.draw(exposures(dtype))
     chunk, block, words = chunk_of(image, data.draw(st.sampled_from(BLOCKS_PX)))
     unfolded = np.full(image.size, 7, dtype)
-    assert unfold(chunk, HEADER_BYTES, block, words, unfolded) == chunk.size
-    assert np.array_equal(unfolded, image.ravel())
+    valid = data.draw(st.sampled_from([exposed, np.ones_like(exposed)]))
+    plane = np.packbits(valid, bitorder="little")
+    assert unfold(chunk, HEADER_BYTES, block, plane, words, unfolded) == chunk.size
+    assert np.array_equal(unfolded[valid.ravel()], image[valid])
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -117,7 +141,7 @@ def test_a_block_is_unfolded(unfold_block, unfold_bytes, dtype, data):
     image, block = block_of(data.draw(exposures(dtype))[0])
     n = image.size // 8
     words, unfolded = np.empty(n, np.uint64), np.empty_like(image)
-    unfold_block(block, words, unfolded)
+    unfold_block(block, np.full(n, 255, np.uint8), words, unfolded)
     assert np.array_equal(unfolded, image)
     for k in range(image.itemsize):
         unfold_bytes(block[8 * n * k : 8 * n * (k + 1)], n, words)

@@ -20,13 +20,18 @@ def test_columns_beyond_the_edges_are_cut(row_columns):
             assert int(row_columns(i, nx)) == sum(1 << k for k, ok in enumerate(inside) if ok)
 
 
+def window_at(image, j, i):
+    """The first bit of a window in the image's planes, pixels in a row, and the columns that count."""
+    nx, margin = image.shape[1], 8 * plane_layout(image.shape)[0]
+    return margin + (j - 3) * nx + i - 3, nx, np.uint64(w.row_columns(i, nx))
+
+
 @both(w.window)
 @given(raised=flags())
 def test_a_window_has_the_bits_of_its_rows(window, raised):
-    plane, padded = plane_of(raised), np.pad(raised, 3)
-    margin, nx = 8 * plane_layout(raised.shape)[0], raised.shape[1]
+    planes, padded = np.array([plane_of(~raised), plane_of(raised)]), np.pad(raised, 3)
     for j, i in np.argwhere(raised)[:20]:
-        bits = window(plane, margin + (j - 3) * nx + i - 3, nx, np.uint64(w.row_columns(i, nx)))
+        bits = window(planes, 1, *window_at(raised, j, i))
         expected = padded[j : j + 7, i : i + 7].ravel()
         assert int(bits) == sum(1 << k for k, bit in enumerate(expected) if bit)
 
@@ -51,10 +56,12 @@ def test_sums_of_high_counts_are_those_of_the_pixels(sum_high, chosen):
 @given(exposure=exposures())
 def test_the_least_sum_is_never_more_than_the_sum(least_sum, exposure):
     image = np.where(exposure[1], exposure[0], 0)
-    planes, margin = planes_of(image)
-    bounds = sums_of(np.minimum(image, np.where(image < 2, 1, 2)))[0].ravel()
+    planes, _ = planes_of(image)
+    bounds = sums_of(np.minimum(image, 2))[0]
+    assert (bounds <= sums_of(image)[0]).all()
     for pixel in range(0, image.size, 1 + image.size // 50):
-        assert least_sum(planes, 8 * margin, pixel, image.shape[1]) == bounds[pixel] <= sums_of(image)[0].flat[pixel]
+        j, i = divmod(pixel, image.shape[1])
+        assert least_sum(planes, *window_at(image, j, i)) == bounds[j, i]
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -67,7 +74,8 @@ def test_windows_add_up_as_they_are_defined(sum_window_of_planes, count_of, dtyp
     planes, margin = planes_of(image)
     total, total_sq = (sums.ravel() for sums in sums_of(image))
     for pixel in range(0, image.size, 1 + image.size // 50):
-        sums = sum_window_of_planes(planes, 8 * margin, pixel, image.shape[1], image.ravel())
+        j, i = divmod(pixel, image.shape[1])
+        sums = sum_window_of_planes(planes, *window_at(image, j, i), 8 * margin, image.ravel())
         assert sums == (total[pixel], total_sq[pixel])
         assert count_of(planes, 8 * margin + pixel, pixel, image.ravel()) == image.flat[pixel]
 
