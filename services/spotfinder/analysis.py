@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from services.spotfinder.bitshuffle import blank
+from services.spotfinder.bitshuffle import blank, is_zero
 from services.spotfinder.finder import DEFAULTS, Parameters, Spots
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis, describe_spots
@@ -119,6 +119,7 @@ def warm_up() -> None:
     analyser = ImageAnalyser(np.ones((64, 64), np.bool_), detector)
     for dtype in (np.uint8, np.uint16, np.uint32):
         chunk = blank((64, 64), np.dtype(dtype))
+        is_zero(chunk)  # a mask
         analyser.analyse(chunk)  # on bit planes
         analyser.analyse(chunk, Parameters(min_spot_size=1))  # on pixels
         analyser.analyse(chunk, Parameters(algorithm="dispersion_extended"))

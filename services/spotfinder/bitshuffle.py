@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from services.spotfinder.buffers import block_buffers
 from services.spotfinder.kernels.blocks import CUT_SHORT, HEADER_BYTES, Bytes
+from services.spotfinder.kernels.masks import mark_nonzero
 from services.spotfinder.kernels.planes import GROUP
 from services.spotfinder.kernels.unfold import unfold
 from services.spotfinder.pixels import Chunk, Count, Image, Pixels, Stored
@@ -40,6 +41,20 @@ def decode(chunk: Chunk, valid: Bytes, image: Image) -> None:
     """
     block, words = block_buffers(block_bytes(chunk))
     check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, valid, words, image.reshape(-1)))
+
+
+def is_zero(chunk: Chunk) -> NDArray[np.bool_]:
+    """Which pixels of a chunk are 0, ``[slow, fast]``; takes a fifth of the memory that decoding would.
+
+    Raises:
+        ValueError: if the chunk is cut short, or holds something else.
+    """
+    n_pixels, size = chunk.shape[0] * chunk.shape[1], chunk.dtype.itemsize
+    block, _ = block_buffers(block_bytes(chunk))
+    every, plane = np.full(block.size // (GROUP * size), ALL_VALID), np.zeros(-(-n_pixels // GROUP), np.uint8)
+    check(chunk, mark_nonzero(bytes_of(chunk), HEADER_BYTES, block, every, size, n_pixels, plane))
+    nonzero = np.unpackbits(plane, count=n_pixels, bitorder="little").view(np.bool_).reshape(chunk.shape)
+    return np.logical_not(nonzero, out=nonzero)
 
 
 def blank(shape: tuple[int, int], dtype: np.dtype[Any]) -> Chunk:

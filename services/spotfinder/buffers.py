@@ -1,6 +1,7 @@
 """Memory that is used anew for each image: one set for each worker, whichever collection it works on."""
 
 from functools import lru_cache
+from mmap import mmap
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +31,7 @@ class Buffers:
     def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         self.margin, n_bytes = plane_layout(shape)
         size = shape[0] * shape[1]
-        self.image: Image = np.zeros(shape, np.dtype(f"u{dtype.itemsize}"))
+        self.image: Image = in_small_pages(shape, np.dtype(f"u{dtype.itemsize}"))
         self.planes = np.zeros((N_PLANES, n_bytes), np.uint8)
         self.raised, self.high = self.planes[RAISED].view(np.uint64), self.planes[HIGH].view(np.uint64)
         self.centres, self.candidates = np.zeros((2, n_bytes // GROUP), np.uint64)
@@ -40,6 +41,13 @@ class Buffers:
     def flat(self) -> Image:
         """The image's pixels in one row."""
         return self.image.reshape(-1)
+
+
+def in_small_pages(shape: tuple[int, int], dtype: np.dtype[Any]) -> Image:
+    """Zeros; numpy would ask for pages of 2 MiB, and a few spots would make all of the image resident."""
+    pixels = np.frombuffer(mmap(-1, shape[0] * shape[1] * dtype.itemsize), dtype)
+    image: Image = pixels.reshape(shape)
+    return image
 
 
 @lru_cache(maxsize=1)

@@ -37,11 +37,13 @@ class Untrusted:
     mask_file: Path | None = None
 
     def exclude_from(self, mask: Mask) -> Mask:
-        """The mask (``[slow, fast]``, True for a valid pixel) without these regions.
+        """The mask (``[slow, fast]``, True for a valid pixel) without these regions; the same one if there are none.
 
         Raises:
             ImageUnreadable: if a region leaves the image, or the mask file cannot be used.
         """
+        if self == NOTHING:
+            return mask
         mask = mask.copy()
         if self.mask_file:
             mask &= _mask_of_file(self.mask_file, mask.shape)

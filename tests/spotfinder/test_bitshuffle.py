@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from services.spotfinder.bitshuffle import blank, decoded
+from services.spotfinder.bitshuffle import blank, decoded, is_zero
 from services.spotfinder.pixels import Chunk
 from tests.spotfinder.nexus_files import encoded
 
@@ -40,6 +40,20 @@ def test_a_chunk_with_blocks_of_no_size_is_refused():
     chunk = encoded(np.zeros((8, 8), np.uint16))
     with pytest.raises(ValueError, match="blocks of 0 bytes"):
         decoded(Chunk(chunk[:8] + bytes(4) + chunk[12:], (8, 8), np.dtype(np.uint16)))
+
+
+@given(small_images, st.sampled_from([0, 8, 200]))
+def test_zeros_are_known_without_decoding(image, block_px):
+    sparse = np.where(image % 3 == 0, image, 0).astype(image.dtype)
+    assert np.array_equal(is_zero(Chunk(encoded(sparse, block_px), sparse.shape, sparse.dtype)), sparse == 0)
+
+
+@given(small_images, st.data())
+def test_a_mask_that_is_cut_short_is_refused(image, data):
+    chunk = encoded(image)
+    length = data.draw(st.integers(0, len(chunk) - 1))
+    with pytest.raises(ValueError, match="cut short"):
+        is_zero(Chunk(chunk[:length], image.shape, image.dtype))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])

@@ -9,6 +9,7 @@ import pytest
 from services.spotfinder.images import ImageNotReady, read
 from services.spotfinder.kernels.dispersion import MAX_COUNT
 from tests.spotfinder.nexus_files import (
+    BITSHUFFLE_LZ4,
     SHAPE,
     STORAGES,
     Master,
@@ -18,6 +19,7 @@ from tests.spotfinder.nexus_files import (
     growing,
     link,
     opened,
+    settle,
     some_images,
     virtual,
     virtual_without_end,
@@ -211,6 +213,17 @@ def test_the_detector_is_read_in_millimetres_and_angstrom(tmp_path):
 def test_the_highest_values_of_a_type_are_never_trusted(tmp_path, dtype, saturation):
     assert opened(collection(tmp_path, some_images(2, dtype))).detector.saturation == saturation
     assert saturation >= MAX_COUNT or saturation == np.iinfo(dtype).max - 1
+
+
+@pytest.mark.parametrize("storage", [{}, {"chunks": SHAPE, **BITSHUFFLE_LZ4}, {"chunks": (8, 8), **BITSHUFFLE_LZ4}])
+def test_a_mask_is_read_however_it_is_stored(tmp_path, storage):
+    pixel_mask = np.zeros(SHAPE, np.uint32)
+    pixel_mask[3, 4], pixel_mask[29, 43] = 1, 1 << 30
+    master = collection(tmp_path, some_images(), **{"detector/pixel_mask": (None, None)})
+    with h5py.File(master, "a") as file:
+        file["entry/instrument/detector"].create_dataset("pixel_mask", data=pixel_mask, **storage)
+    settle(master)
+    assert np.argwhere(~opened(master).mask).tolist() == [[3, 4], [29, 43]]
 
 
 def test_masked_pixels_are_not_valid(tmp_path):

@@ -127,6 +127,14 @@ class Dataset:
         _, encoded = self._id.read_direct_chunk((index, 0, 0), out=buffers.encoded(chunk.size))
         return Chunk(encoded, self.image_shape, self._dtype)
 
+    def whole(self) -> Chunk | None:
+        """The one image that is all there is, if it is stored in one bitshuffle-LZ4 chunk."""
+        shape = tuple(n for n in self.handle.shape if n > 1)
+        if self.handle.chunks != self.handle.shape or len(shape) != 2 or not self._is_bitshuffle_lz4:  # noqa: PLR2004 - slow and fast
+            return None
+        filter_mask, encoded = self._id.read_direct_chunk((0,) * self.handle.ndim)
+        return None if filter_mask else Chunk(encoded, shape, self._dtype)
+
     @cached_property
     def _id(self) -> h5py.h5d.DatasetID:
         return self.handle.id

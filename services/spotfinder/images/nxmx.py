@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.spotfinder.attenuation import Material
+from services.spotfinder.bitshuffle import is_zero
+from services.spotfinder.images.dataset import Dataset
 from services.spotfinder.images.files import OpenFiles
 from services.spotfinder.images.readiness import ImageUnreadable, explained
 from services.spotfinder.resolution import NO_SATURATION, Detector
@@ -72,10 +74,11 @@ class Master:
             dataset = self._find(self._detector, *PIXEL_MASKS)
             if dataset is None:
                 return np.ones(shape, np.bool_)
-            pixel_mask = np.squeeze(dataset[()])
-        if pixel_mask.shape != shape:
-            raise ImageUnreadable(f"{self._path}: pixel_mask of {pixel_mask.shape} pixels, images of {shape}")
-        return np.asarray(pixel_mask == 0)
+            chunk = Dataset(self._path, dataset).whole()
+            mask = is_zero(chunk) if chunk else np.squeeze(dataset[()]) == 0
+        if mask.shape != shape:
+            raise ImageUnreadable(f"{self._path}: pixel_mask of {mask.shape} pixels, images of {shape}")
+        return np.asarray(mask)
 
     def _describe(self, highest: int) -> Detector:
         thickness = self._find(self._detector, "sensor_thickness")

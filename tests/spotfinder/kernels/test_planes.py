@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from services.spotfinder.buffers import plane_of
 from services.spotfinder.kernels import planes as p
 from services.spotfinder.kernels.blocks import CUT_SHORT, HEADER_BYTES
+from services.spotfinder.kernels.masks import mark_nonzero
 from services.spotfinder.kernels.unfold import place_higher, place_lowest, unfold, unfold_block, unfold_bytes
 from tests.spotfinder.kernels.exposures import TYPES, both, exposures, planes_of
 from tests.spotfinder.nexus_files import encoded
@@ -155,3 +156,13 @@ def test_bytes_are_put_in_their_places(place_lowest, place_higher):
     place_lowest(np.array([1, 2, 255], np.uint8), image)
     place_higher(np.array([0, 1, 255], np.uint8), 24, image)
     assert image.tolist() == [1, 0x01000002, 0xFF0000FF]
+
+
+@both(mark_nonzero)
+@given(exposure=exposures())
+def test_pixels_that_are_not_zero_are_marked(mark_nonzero, exposure):
+    image = np.where(exposure[1], exposure[0], 0)
+    chunk, block, _ = chunk_of(image, 64)
+    plane, every = np.zeros(-(-image.size // 8), np.uint8), np.full(block.size // 16, 255, np.uint8)
+    assert mark_nonzero(chunk, HEADER_BYTES, block, every, 2, image.size, plane) == chunk.size
+    assert np.array_equal(np.unpackbits(plane, count=image.size, bitorder="little"), image.ravel() > 0)
