@@ -25,4 +25,3 @@ async def main() -> None:
         source = settings.topology.source(FindSpots, "spotfinder")
         await member.listen(Inbox(source, body_as(FindSpots), handler, prefetch=settings.prefetch))
         await work(member)
-

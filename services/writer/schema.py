@@ -88,7 +88,7 @@ collections = Table(
     Column("outcome", String(16), comment="ended or aborted; NULL while it goes on"),
     _moment("deadline", "a grid is centred with what there is once this has passed"),
     Column("traceparent", String(64), comment="W3C trace context of this collection"),
-    Column("unreported", Boolean, nullable=False, comment="a grid's images came since its latest result"),
+    Column("unreported", Boolean, nullable=False, comment="images came since the latest grid result"),
     Index("collections_unreported", "unreported"),
     comment="One row per data collection, from the first message that names it",
 )

@@ -9,6 +9,9 @@ import pytest
 from services.spotfinder.analysis import analyse_available
 from services.spotfinder.finder import Parameters
 from services.spotfinder.handler import find_spots
+from services.spotfinder.inhand import InHand
+from services.spotfinder.lookout import Lookout
+from services.spotfinder.turns import Turns
 from services.spotfinder.untrusted import Untrusted
 from shared.messages import CollectionRef, FindSpots, now
 from tests.spotfinder.cbf_files import some_pixels, write_cbf
@@ -85,7 +88,8 @@ async def test_every_image_of_a_block_is_found_or_failed(tmp_path):
         n_images=7,
         deadline=now() + timedelta(seconds=0.3),
     )
-    (result,) = [reply async for reply in find_spots(block, analyse=analyse, poll_s=0.1)]
+    alone = {"in_hand": InHand(), "turns": Turns(1, 0), "lookout": Lookout(0.1)}
+    (result,) = [reply async for reply in find_spots(block, analyse=analyse, **alone)]
     assert [spots.image for spots in result.found] == [0, 4]
     assert [failure.image for failure in result.failed] == [1, 2, 3, 5, 6]
     reasons = ("cut short", "cut short", "(30, 40)", "no image 5", "no image 6")
