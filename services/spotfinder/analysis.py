@@ -16,7 +16,8 @@ from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis,
 from services.spotfinder.resolution import Detector
 from services.spotfinder.untrusted import NOTHING, Untrusted
 
-COLLECTIONS: Final = 2  # kept at a time; one of 16 M pixel images takes up to 0.2 GiB
+PIXELS: Final = 40_000_000  # of the masks that are kept, 2.1 bytes each: two collections of 16M, eight of 4M
+FILES: Final = 32  # kept open
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class ImageReport:
 class Analyst:
     """Analyses images of the collections it was asked about last; serves one thread."""
 
-    def __init__(self) -> None:
-        self._files = OpenFiles(limit=8)
+    def __init__(self, most_pixels: int = PIXELS) -> None:
+        """Keep masks of so many pixels."""
+        self._most_pixels = most_pixels
+        self._files = OpenFiles(limit=FILES)
         self._collections: OrderedDict[tuple[str, Untrusted], tuple[ImageSource, ImageAnalyser]] = OrderedDict()
 
     def report(self, master_file: str, image: int, parameters: Parameters, untrusted: Untrusted) -> ImageReport:
@@ -76,7 +79,10 @@ class Analyst:
             source = open_images(Path(master_file), self._files)
             analyser = ImageAnalyser(untrusted.exclude_from(source.mask), source.detector)
         self._collections[master_file, untrusted] = source, analyser
-        if len(self._collections) > COLLECTIONS:
+        while (
+            len(self._collections) > 1
+            and sum(kept.mask.size for kept, _ in self._collections.values()) > self._most_pixels
+        ):
             self._collections.popitem(last=False)
         return source, analyser
 

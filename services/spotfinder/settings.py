@@ -20,7 +20,7 @@ class Settings(ServiceSettings):
         "and only what is in nobody's hand goes to a further replica",
     )
     slice_s: NonNegativeFloat = Field(
-        default=0.5, description="a collection keeps the workers so long while another of its kind waits [s]"
+        default=0.1, description="a collection keeps the workers so long while another of its kind waits [s]"
     )
     poll_s: PositiveFloat = Field(default=0.05, description="time between two looks for a collection's next image [s]")
     algorithm: Algorithm = Field(default="dispersion", description="which threshold of DIALS makes a pixel strong")

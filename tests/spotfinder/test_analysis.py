@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from services.spotfinder import kernels
-from services.spotfinder.analysis import ImageReport, analyse_available, count_images, warm_up
-from services.spotfinder.finder import Algorithm, Parameters
+from services.spotfinder.analysis import Analyst, ImageReport, analyse_available, count_images, warm_up
+from services.spotfinder.finder import DEFAULTS, Algorithm, Parameters
 from services.spotfinder.images import ImageNotReady, OpenFiles, open_images, read
 from services.spotfinder.per_image_analysis import analyse_image
+from services.spotfinder.untrusted import NOTHING
 from tests.spotfinder.nexus_files import SHAPE, STORAGES, Master, collection, link, settle, some_images, write_images
 
 
@@ -88,9 +89,10 @@ def test_many_collections_can_be_asked_about_in_turn(tmp_path):
     for number in range(4):
         (tmp_path / f"{number}").mkdir()
         masters.append(spotted_collection(tmp_path / f"{number}", spotted_images(3, seed=number)))
-    once = [analyse_available(str(master), [1, 2]) for master in masters]
-    again = [analyse_available(str(master), [1, 2]) for master in masters]
-    assert [[r.analysis for r in reports] for reports in once] == [[r.analysis for r in reports] for reports in again]
+    rich, poor = Analyst(), Analyst(most_pixels=1)  # one keeps them all, the other only the latest
+    for analyst in (rich, poor, rich, poor):
+        reports = [analyst.report(str(master), 2, DEFAULTS, NOTHING) for master in masters]
+        assert [r.analysis for r in reports] == [analyse_available(str(m), [2])[0].analysis for m in masters]
 
 
 def test_images_are_counted(tmp_path):
