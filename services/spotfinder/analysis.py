@@ -79,12 +79,12 @@ class Analyst:
             source = open_images(Path(master_file), self._files)
             analyser = ImageAnalyser(untrusted.exclude_from(source.mask), source.detector)
         self._collections[master_file, untrusted] = source, analyser
-        while (
-            len(self._collections) > 1
-            and sum(kept.mask.size for kept, _ in self._collections.values()) > self._most_pixels
-        ):
+        while len(self._collections) > 1 and self._n_pixels() > self._most_pixels:
             self._collections.popitem(last=False)
         return source, analyser
+
+    def _n_pixels(self) -> int:
+        return sum(source.mask.size for source, _ in self._collections.values())
 
 
 _analyst = Analyst()
