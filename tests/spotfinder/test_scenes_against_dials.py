@@ -49,7 +49,7 @@ COLLECTIONS = {
     "16M uint32": (Camera("16M", np.uint32, 2**20), [(borders(2), 0.05)]),
 }
 
-pytestmark = pytest.mark.dials
+pytestmark = [pytest.mark.dials, pytest.mark.timeout(300)]  # DIALS takes its time with 16M pixels
 
 
 @pytest.fixture(scope="module", params=COLLECTIONS)
