@@ -7,6 +7,7 @@ from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
+from benchmarks.cache import cache_folder
 from simulator.chunks import ImageFormat, eiger_format, stored_chunks
 from simulator.collection import OnMaster
 from simulator.crystal import Crystal
@@ -20,11 +21,6 @@ from simulator.sample import Beam, Ellipsoid, MountedCrystal
 
 IMAGES_PER_FILE = 480
 THAUMATIN = Crystal((57.8, 57.8, 150.2, 90.0, 90.0, 90.0), "P41212", d_min=1.9, mosaicity=0.12, scale=900, seed=21)
-
-
-def cache_folder() -> Path:
-    """Where the benchmarks keep what is slow to make: below ``$XDG_CACHE_HOME``, outside the checkout."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mxmesh" / "benchmarks"
 
 
 def grid_scan(steps_x: int, steps_y: int, exposure_s: float = 0.01, model: Model = "4M") -> GridScan:

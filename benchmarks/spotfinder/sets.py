@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.cache import cache_folder
 from benchmarks.spotfinder import scenes
 from benchmarks.spotfinder.compare_with_dials import SHIPPED_GRID, complete_grid
 from benchmarks.spotfinder.recorded import recorded_eiger
@@ -57,11 +58,6 @@ class Images(NamedTuple):
     chunks: list[Chunk]
     mask: NDArray[np.bool_]
     detector: Detector
-
-
-def cache_folder() -> Path:
-    """Where the benchmarks keep what is slow to make: below ``$XDG_CACHE_HOME``, outside the checkout."""
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mxmesh" / "benchmarks"
 
 
 def load(master: Path) -> Images:

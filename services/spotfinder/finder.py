@@ -183,8 +183,10 @@ class SpotFinder:
         """Numbers of valid pixels in the windows when these are not."""
         if uncounted.size < FEW_UNCOUNTED * self._valid.size:
             change_count(self._n_valid, uncounted, -1)
-            yield self._n_valid
-            change_count(self._n_valid, uncounted, 1)
+            try:
+                yield self._n_valid
+            finally:
+                change_count(self._n_valid, uncounted, 1)
         else:
             valid, n_valid = self._valid.copy(), np.empty_like(self._n_valid)
             valid.reshape(-1)[uncounted] = False

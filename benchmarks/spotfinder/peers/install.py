@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.spotfinder.sets import cache_folder
+from benchmarks.cache import cache_folder
 
 REQUIREMENTS = ("h5py", "hdf5plugin", "numpy", "pyyaml", "scipy")
 PROGRAMS = ("bslz4-to-sparse==0.0.16", "mxio==2025.10.8", "mxspots==2026.8.5", "ondamonitor==23.8.3")

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from services.spotfinder.kernels.dispersion import HALF_WIDTH, WIDTH, Thresholds
+from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH, Thresholds
 from services.spotfinder.pixels import Image
 
 Mask = NDArray[np.bool_]
@@ -23,7 +23,6 @@ Sums = NDArray[np.int64]
 EROSION: Final = HALF_WIDTH - 1  # a pixel may be strong if all pixels as near as this have passed the dispersion test
 BACKGROUND_HALF_WIDTH: Final = HALF_WIDTH + 2
 BACKGROUND_WIDTH: Final = 2 * BACKGROUND_HALF_WIDTH + 1
-TOO_BRIGHT: Final = 1 << 24  # pixels of so many counts are left out of the sums, yet may be strong
 BLOCK: Final = 64  # pixels of a row looked at together
 NEVER: Final = -HALF_WIDTH - 1  # no window reaches so early a row
 N, TOTAL, TOTAL_SQ = 0, 1, 2  # rows of the columns' sums: counted pixels, counts, squared counts
@@ -55,7 +54,7 @@ def add_row(image: Image, counted: Mask, j: int, start: int, sums: Sums, sign: i
     row, is_counted = image[j, first:last], counted[j, first:last]
     n, total, total_sq = sums[N, first - start :], sums[TOTAL, first - start :], sums[TOTAL_SQ, first - start :]
     for i in range(row.size):
-        is_in = is_counted[i] & (row[i] < TOO_BRIGHT)
+        is_in = is_counted[i] & (row[i] < MAX_COUNT)
         value = np.int64(row[i]) * is_in
         n[i] += sign * is_in
         total[i] += sign * value

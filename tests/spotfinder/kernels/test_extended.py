@@ -11,8 +11,9 @@ from scipy import ndimage
 from benchmarks.spotfinder.compare_with_dials import DIALS_PYTHON, ROOT
 from services.spotfinder.finder import Parameters, SpotFinder, lowest_bright
 from services.spotfinder.kernels import extended
-from services.spotfinder.kernels.dispersion import Thresholds
-from services.spotfinder.kernels.extended import BLOCK, TOO_BRIGHT
+from services.spotfinder.kernels.dispersion import MAX_COUNT, Thresholds
+from services.spotfinder.kernels.extended import BLOCK
+from tests.spotfinder.kernels.exposures import both
 
 TYPES = [np.uint8, np.uint16, np.uint32]
 EXTENDED = Parameters(algorithm="dispersion_extended")
@@ -27,10 +28,6 @@ thresholds = st.builds(
 )
 
 
-def both(kernel):
-    return pytest.mark.parametrize(kernel.__name__, [kernel, kernel.py_func], ids=["compiled", "python"])
-
-
 def exposure(rng, shape, background, invalid=0.0, hot=0.0):
     """Broad spots on a flat background, hot pixels and invalid pixels that hold the detector's marker."""
     y, x = np.mgrid[: shape[0], : shape[1]]
@@ -39,7 +36,7 @@ def exposure(rng, shape, background, invalid=0.0, hot=0.0):
         expected += height * np.exp(-((y - centre_y) ** 2 + (x - centre_x) ** 2) / 3)
     is_hot = rng.random(shape) < hot
     valid = rng.random(shape) >= invalid
-    image = np.where(is_hot, rng.integers(1, 2 * TOO_BRIGHT, shape), rng.poisson(expected))
+    image = np.where(is_hot, rng.integers(1, 2 * MAX_COUNT, shape), rng.poisson(expected))
     return np.where(valid, image, np.iinfo(np.uint32).max).astype(np.uint32), valid
 
 
@@ -58,7 +55,7 @@ def window_sums(array, width):
 
 def counted(image, where):
     """Number, counts and squared counts of the pixels that enter sums, an image each."""
-    is_counted = where & (image < TOO_BRIGHT)
+    is_counted = where & (image < MAX_COUNT)
     value = np.where(is_counted, image, 0).astype(float)
     return is_counted, value, value * value
 

@@ -9,14 +9,11 @@ from hypothesis.extra.numpy import arrays
 
 from services.spotfinder.kernels import limits
 from services.spotfinder.kernels.limits import NO_SHELL, OUTLIER_AMPLITUDE
+from tests.spotfinder.kernels.exposures import both
 
 seeds = st.integers(0, 2**32)
 sizes = st.integers(11, 120)
 few_values = st.lists(st.integers(0, 9), min_size=2, max_size=30).map(lambda values: np.array(values, float))
-
-
-def both(kernel):
-    return pytest.mark.parametrize(kernel.__name__, [kernel, kernel.py_func], ids=["compiled", "python"])
 
 
 @st.composite
