@@ -29,6 +29,23 @@ def equal_shells(rising: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
+def shell_means(counts: Floats, shells: Indices, is_left_out: Flags, n_shells: int) -> Floats:
+    """Mean counts of the spots in each shell; 0 where there are none.
+
+    Args:
+        counts: summed counts of the spots.
+        shells: which they are in, or ``NO_SHELL``.
+        is_left_out: spots that do not count.
+    """
+    total, n = np.zeros(n_shells), np.zeros(n_shells)
+    for k in range(counts.size):
+        if shells[k] != NO_SHELL and not is_left_out[k]:
+            total[shells[k]] += counts[k]
+            n[shells[k]] += 1
+    return total / np.maximum(n, 1)
+
+
+@njit(cache=True, nogil=True)
 def mark_outliers(counts: Floats, is_ice: Flags, shells: Indices, n_shells: int, is_outlier: Flags) -> None:
     """Mark spots too strong for Wilson's distribution about the mean of those in their shell that are neither.
 
@@ -38,19 +55,15 @@ def mark_outliers(counts: Floats, is_ice: Flags, shells: Indices, n_shells: int,
         shells: which they are in, or ``NO_SHELL``.
         is_outlier: all False before.
     """
-    has_changed = True
+    amplitudes, has_changed = np.sqrt(counts), True
     while has_changed:
-        total, n = np.zeros(n_shells), np.zeros(n_shells)
-        for k in range(counts.size):
-            if shells[k] != NO_SHELL and not is_ice[k] and not is_outlier[k]:
-                total[shells[k]] += counts[k]
-                n[shells[k]] += 1
-        has_changed = False
+        means = shell_means(counts, shells, is_ice | is_outlier, n_shells)
+        typical, has_changed = np.sqrt(means), False
         for k in range(counts.size):
             shell = shells[k]
-            if shell == NO_SHELL or is_outlier[k] or n[shell] == 0:
+            if shell == NO_SHELL or is_outlier[k] or means[shell] == 0:
                 continue
-            if math.sqrt(counts[k]) / math.sqrt(total[shell] / n[shell]) >= OUTLIER_AMPLITUDE:
+            if amplitudes[k] / typical[shell] >= OUTLIER_AMPLITUDE:
                 is_outlier[k] = has_changed = True
 
 
