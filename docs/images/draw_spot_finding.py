@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from services.spotfinder.buffers import plane_layout, plane_of
 from services.spotfinder.kernels.candidates import add_neighbours, find_centres
-from services.spotfinder.kernels.windows import sum_low
+from services.spotfinder.kernels.windows import Strip, sum_low, sum_low_squares
 
 SHAPE = (11, 13)
 SPOT = {(4, 5): 3, (4, 6): 5, (4, 7): 2, (5, 5): 4, (5, 6): 13, (5, 7): 6, (6, 6): 4, (6, 5): 2, (4, 8): 2}
@@ -81,15 +81,15 @@ def draw_window(axes: Axes, planes: list[Axes], image: NDArray[np.int64]) -> Non
         plane.add_patch(Rectangle((i - 3, j - 3), 7, 7, fill=False, ec=ORANGE, lw=2))
     window = image[j - 3 : j + 4, i - 3 : i + 4].ravel()
     words = [np.uint64(sum(int(v >> k & 1) << b for b, v in enumerate(window))) for k in range(4)]
-    total, total_sq = sum_low(*words)
+    strip = Strip(words[0], words[1], words[2], words[3], high=np.uint64(0), valid=np.uint64(0))
     n = [int(word).bit_count() for word in words]
     lines = [
         "a window is 49 bits of each plane",
         "",
         f"bits set: {n[0]}, {n[1]}, {n[2]}, {n[3]}",
-        f"x = {n[0]} + 2·{n[1]} + 4·{n[2]} + 8·{n[3]} = {total}",
+        f"x = {n[0]} + 2·{n[1]} + 4·{n[2]} + 8·{n[3]} = {sum_low(strip)}",
         "y = Σ 4ᵏ|bₖ| + 2 Σ 2ⁱ⁺ᵏ|bᵢ & bₖ|",
-        f"   = {total_sq}",
+        f"   = {sum_low_squares(strip)}",
         "",
         "strong if  m y - x² - x (m - 1)",
         "                  > 6 x √(2 (m - 1))",

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from services.spotfinder.bitshuffle import block_bytes, bytes_of, check, decode, unsigned
 from services.spotfinder.buffers import Buffers, block_buffers, buffers_for, plane_of
-from services.spotfinder.kernels.blocks import HEADER_BYTES
+from services.spotfinder.kernels.blocks import HEADER_BYTES, Bytes
 from services.spotfinder.kernels.candidates import add_neighbours, find_centres
 from services.spotfinder.kernels.dense import find_excess, threshold_pixels
 from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds
 from services.spotfinder.kernels.extended import threshold_extended
 from services.spotfinder.kernels.grouping import SPOT, add_up_spots, label_pixels
 from services.spotfinder.kernels.planes import GROUP, LOW, RAISED, fold
-from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid
+from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid, flip
 from services.spotfinder.kernels.windows import threshold_planes
 from services.spotfinder.pixels import Chunk, Count, Image, Stored
 from services.spotfinder.resolution import NO_SATURATION
@@ -146,9 +146,9 @@ class SpotFinder:
             return None
         if self._mark_candidates(b) > DIM_CANDIDATES * self._valid.size:
             return None
-        with self._without(uncounted) as n_valid:
+        with self._plane_without(uncounted, margin_bits) as valid:
             return threshold_planes(
-                b.candidates, b.planes, margin_bits, b.image, n_valid, _thresholds(parameters), b.strong
+                b.candidates, b.planes, valid, margin_bits, b.image, _thresholds(parameters), b.strong
             )
 
     def _on_pixels(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
@@ -177,6 +177,15 @@ class SpotFinder:
             decode(stored, self._valid_plane[buffers.margin :], buffers.image)
         else:
             np.copyto(buffers.image, unsigned(stored))
+
+    @contextmanager
+    def _plane_without(self, uncounted: NDArray[np.int32], margin_bits: int) -> Iterator[Bytes]:
+        """The plane of valid pixels when these are not."""
+        flip(self._valid_plane, margin_bits, uncounted)
+        try:
+            yield self._valid_plane
+        finally:
+            flip(self._valid_plane, margin_bits, uncounted)
 
     @contextmanager
     def _without(self, uncounted: NDArray[np.int32]) -> Iterator[NDArray[np.uint8]]:

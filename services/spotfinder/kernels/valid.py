@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from services.spotfinder.kernels.blocks import Bytes
 from services.spotfinder.kernels.candidates import Words
 from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH
 from services.spotfinder.kernels.native import lowest_one
@@ -40,6 +41,14 @@ def change_count(n_valid: Counts, pixels: NDArray[np.int32], by: int) -> None:
         n_valid[max(0, j - HALF_WIDTH) : j + HALF_WIDTH + 1, max(0, i - HALF_WIDTH) : i + HALF_WIDTH + 1] += np.uint8(
             by & 255
         )
+
+
+@njit(cache=True, nogil=True)
+def flip(plane: Bytes, margin: int, pixels: NDArray[np.int32]) -> None:
+    """Change the bits of these pixels in a plane with a margin of so many bits."""
+    for pixel in pixels:
+        bit = margin + pixel
+        plane[bit // GROUP] ^= np.uint8(1 << bit % GROUP)
 
 
 @njit(cache=True, nogil=True)

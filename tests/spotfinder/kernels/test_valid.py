@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from services.spotfinder.buffers import plane_layout, plane_of
 from services.spotfinder.kernels import valid as v
 from services.spotfinder.kernels.dispersion import MAX_COUNT
 from services.spotfinder.kernels.planes import HIGH
@@ -29,6 +30,19 @@ def test_changing_pixels_keeps_the_windows_counts_true(change_count, valid, step
     assert np.array_equal(n_valid, counted(fewer))
     change_count(n_valid, some, 1)
     assert np.array_equal(n_valid, counted(valid))
+
+
+@both(v.flip)
+@given(valid=flags(), step=st.integers(1, 5))
+def test_pixels_flip_in_a_plane_and_back(flip, valid, step):
+    plane, some = plane_of(valid), np.arange(0, valid.size, step, dtype=np.int32)
+    flipped = valid.copy()
+    flipped.flat[some] ^= True
+    margin = 8 * plane_layout(valid.shape)[0]
+    flip(plane, margin, some)
+    assert np.array_equal(plane, plane_of(flipped))
+    flip(plane, margin, some)
+    assert np.array_equal(plane, plane_of(valid))
 
 
 @pytest.mark.parametrize("dtype", TYPES)
