@@ -15,10 +15,10 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from cli.plots.rings import choose_rings
-from services.spotfinder.finder import Spots
 from services.spotfinder.per_image_analysis import ImageAnalysis
 from services.spotfinder.pixels import Pixels
 from services.spotfinder.resolution import Detector
+from services.spotfinder.spots import Spots
 
 LONG_SIDE_PX: Final = 1500
 SIDE_INCHES, DPI = 9.5, 160

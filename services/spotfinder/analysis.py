@@ -10,10 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from services.spotfinder.bitshuffle import blank, is_zero
-from services.spotfinder.finder import DEFAULTS, Parameters, Spots
+from services.spotfinder.finder import DEFAULTS, Parameters
 from services.spotfinder.images import ImageNotReady, ImageSource, ImageUnreadable, OpenFiles, open_images
 from services.spotfinder.per_image_analysis import ImageAnalyser, ImageAnalysis, describe_spots
 from services.spotfinder.resolution import Detector
+from services.spotfinder.spots import Spots
 from services.spotfinder.untrusted import NOTHING, Untrusted
 
 PIXELS: Final = 40_000_000  # of the masks that are kept, 2.1 bytes each: two collections of 16M, eight of 4M

@@ -39,8 +39,8 @@ def decode(chunk: Chunk, valid: Bytes, image: Image) -> None:
     Raises:
         ValueError: if the chunk is cut short, or holds something else.
     """
-    block, words = block_buffers(block_bytes(chunk))
-    check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, valid, words, image.reshape(-1)))
+    block, values = block_buffers(block_bytes(chunk))
+    check(chunk, unfold(bytes_of(chunk), HEADER_BYTES, block, valid, values, image.reshape(-1)))
 
 
 def is_zero(chunk: Chunk) -> NDArray[np.bool_]:

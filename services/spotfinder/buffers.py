@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.spotfinder.kernels.blocks import Bytes
-from services.spotfinder.kernels.candidates import Words
 from services.spotfinder.kernels.planes import GROUP, HIGH, N_PLANES, RAISED
 from services.spotfinder.pixels import Image
 
@@ -21,7 +20,7 @@ class Buffers:
 
     Attributes:
         margin: zeros before and after the pixels of a plane [bytes].
-        image: ``[slow, fast]`` [counts]; what is in it depends on who used it last.
+        image, low: ``[slow, fast]`` [counts], low ones in bytes; what is in them depends on who used them last.
         planes: ``[N_PLANES, bytes]``, see ``kernels.planes``; their margins stay zero.
         raised, high: two of the planes, in words.
         centres, candidates: a bit for each pixel, in words, with margins.
@@ -32,6 +31,7 @@ class Buffers:
         self.margin, n_bytes = plane_layout(shape)
         size = shape[0] * shape[1]
         self.image: Image = in_small_pages(shape, np.dtype(f"u{dtype.itemsize}"))
+        self.low = in_small_pages(shape, np.dtype(np.uint8)).view(np.uint8)
         self.planes = np.zeros((N_PLANES, n_bytes), np.uint8)
         self.raised, self.high = self.planes[RAISED].view(np.uint64), self.planes[HIGH].view(np.uint64)
         self.centres, self.candidates = np.zeros((2, n_bytes // GROUP), np.uint64)
@@ -57,9 +57,9 @@ def buffers_for(shape: tuple[int, int], dtype: np.dtype[Any]) -> Buffers:
 
 
 @lru_cache(maxsize=1)
-def block_buffers(n_bytes: int) -> tuple[Bytes, Words]:
-    """For one block of a chunk: its bytes, and its groups of eight pixels."""
-    return np.empty(n_bytes, np.uint8), np.empty(n_bytes // GROUP, np.uint64)
+def block_buffers(n_bytes: int) -> tuple[Bytes, Bytes]:
+    """For one block of a chunk: its bytes, and a byte or more for each of its pixels."""
+    return np.empty(n_bytes, np.uint8), np.empty(n_bytes, np.uint8)
 
 
 def plane_layout(shape: tuple[int, int]) -> tuple[int, int]:

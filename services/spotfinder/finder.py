@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,16 +17,26 @@ from services.spotfinder.kernels.dense import find_excess, threshold_pixels
 from services.spotfinder.kernels.dispersion import MAX_COUNT, WINDOW_SIZE, Thresholds
 from services.spotfinder.kernels.extended import threshold_extended
 from services.spotfinder.kernels.grouping import SPOT, add_up_spots, label_pixels
-from services.spotfinder.kernels.planes import GROUP, LOW, RAISED, fold
-from services.spotfinder.kernels.valid import change_count, clear_invalid, clear_saturated, count_valid, flip
+from services.spotfinder.kernels.low import MAX_LOW, TOO_BRIGHT, unfold_low
+from services.spotfinder.kernels.planes import GROUP, HIGH, LOW, RAISED, fold
+from services.spotfinder.kernels.valid import (
+    change_count,
+    clear_invalid,
+    clear_pixels,
+    count_valid,
+    find_uncounted,
+    flip,
+)
 from services.spotfinder.kernels.windows import threshold_planes
 from services.spotfinder.pixels import Chunk, Count, Image, Stored
 from services.spotfinder.resolution import NO_SATURATION
+from services.spotfinder.spots import Spots
 
 Algorithm = Literal["dispersion", "dispersion_extended"]
 
 DIM_BYTES_PER_PIXEL: Final = {1: 0.21, 2: 0.235, 4: 0.295}  # by bytes of a pixel; of more: bright
 DIM_CANDIDATES: Final = 0.01  # of all pixels; with more of them, planes do not pay
+FEW_HIGH: Final = 0.03  # of all groups of eight pixels have one above ``MAX_LOW``; with more, bytes do not pay
 FEW_UNCOUNTED: Final = 1e-3  # of all pixels; with more of them, all windows are counted anew
 LEAST_SATURATION: Final = 1 << LOW  # so that saturated pixels are among those whose counts are known
 LEAST_SPOT: Final = 3  # pixels, for a pixel without neighbours to be in no spot
@@ -64,29 +74,11 @@ class Parameters:
 DEFAULTS = Parameters()
 
 
-class Spots(NamedTuple):
-    """The spots of one image, an array entry each.
-
-    Attributes:
-        x, y: count-weighted centroid, fast and slow [px]; the first pixel's centre is at 0.5.
-        counts: sum over the strong pixels, background included [counts].
-        n_pixels: number of strong pixels.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    counts: NDArray[np.float64]
-    n_pixels: NDArray[np.int64]
-
-    def select(self, chosen: NDArray[np.bool_]) -> "Spots":
-        """Only the chosen ones."""
-        return Spots(self.x[chosen], self.y[chosen], self.counts[chosen], self.n_pixels[chosen])
-
-
 class SpotFinder:
     """Finds spots in the images of one detector; shares buffers with others in its process, so it serves one thread.
 
-    There are two ways, which find the same spots: on bit planes where most pixels are 0 or 1, else on pixels.
+    There are three ways, which find the same spots: on bit planes where most pixels are 0 or 1, on bytes where few have
+    many counts, else on pixels.
     """
 
     def __init__(self, mask: NDArray[np.bool_], saturation: int = NO_SATURATION) -> None:
@@ -118,8 +110,11 @@ class SpotFinder:
         n_strong = None
         if parameters.algorithm == "dispersion_extended":
             n_strong = self._extended(stored, buffers, parameters)
-        elif isinstance(stored, Chunk) and self._suits_planes(stored, parameters):
-            n_strong = self._on_planes(stored, buffers, parameters)
+        elif isinstance(stored, Chunk):
+            if self._suits_planes(stored, parameters):
+                n_strong = self._on_planes(stored, buffers, parameters)
+            if n_strong is None and self._saturation > MAX_LOW:
+                n_strong = self._on_bytes(stored, buffers, parameters)
         if n_strong is None:
             n_strong = self._on_pixels(stored, buffers, parameters)
         return _select_spots(buffers.image, buffers.strong[:n_strong], parameters)
@@ -139,31 +134,56 @@ class SpotFinder:
         """List the strong pixels that may be in spots; returns their number, None if planes would take too long."""
         b, (block, _) = buffers, block_buffers(block_bytes(chunk))
         check(chunk, fold(bytes_of(chunk), HEADER_BYTES, block, self._valid_plane, b.margin, b.planes, b.flat))
-        margin_bits = GROUP * b.margin
-        limit = min(self._saturation, MAX_COUNT)
-        uncounted = b.uncounted[: clear_saturated(b.high, margin_bits, b.flat, limit, b.planes, b.uncounted)]
+        margin_bits, thresholds = GROUP * b.margin, _thresholds(parameters)
+        uncounted = self._find_uncounted(b)
+        clear_pixels(uncounted, margin_bits, b.planes)
         if (b.flat[uncounted] < self._saturation).any():  # these may be strong
             return None
         if self._mark_candidates(b) > DIM_CANDIDATES * self._valid.size:
             return None
         with self._plane_without(uncounted, margin_bits) as valid:
-            return threshold_planes(
-                b.candidates, b.planes, valid, margin_bits, b.image, _thresholds(parameters), b.strong
-            )
+            return threshold_planes(b.candidates, b.planes, valid, margin_bits, b.image, thresholds, b.strong)
+
+    def _on_bytes(self, chunk: Chunk, buffers: Buffers, parameters: Parameters) -> Count | None:
+        """List the strong pixels that may be in spots; returns their number, None if bytes would take too long."""
+        b, (block, _) = buffers, block_buffers(block_bytes(chunk))
+        valid, high, low = self._valid_plane[b.margin :], b.planes[HIGH, b.margin : -b.margin], b.low.reshape(-1)
+        most_high = int(FEW_HIGH * valid.size)
+        end = unfold_low(bytes_of(chunk), HEADER_BYTES, block, valid, most_high, high, low, b.flat)
+        if end == TOO_BRIGHT:
+            return None
+        check(chunk, end)
+        uncounted = self._find_uncounted(b)
+        if (b.flat[uncounted] < self._saturation).any():  # these may be strong
+            return None
+        low[uncounted] = 0
+        return self._threshold_dense(b.low, uncounted, b, parameters)
 
     def _on_pixels(self, stored: Stored, buffers: Buffers, parameters: Parameters) -> Count:
         """List the strong pixels that may be in spots; returns their number."""
         b = buffers
         self._read_pixels(stored, b)
         uncounted = b.uncounted[: clear_invalid(b.image, self._valid, self._saturation, b.uncounted)]
+        return self._threshold_dense(b.image, uncounted, b, parameters)
+
+    def _threshold_dense(
+        self, low: Image, uncounted: NDArray[np.int32], buffers: Buffers, parameters: Parameters
+    ) -> Count:
+        """List the strong pixels that may be in spots; ``low`` is the image, or its bytes."""
+        b, thresholds = buffers, _thresholds(parameters)
         with self._without(uncounted) as n_valid:
-            pixels = slice(b.margin, b.margin + math.ceil(b.image.size / GROUP))
-            find_excess(b.image, n_valid, float(parameters.nsigma_s), b.planes[RAISED, pixels])
+            pixels = slice(b.margin, b.margin + math.ceil(low.size / GROUP))
+            find_excess(low, n_valid, float(parameters.nsigma_s), b.planes[RAISED, pixels])
             candidates = b.raised
             if parameters.min_spot_size >= LEAST_SPOT:
                 self._mark_candidates(b)
                 candidates = b.candidates
-            return threshold_pixels(candidates, GROUP * b.margin, b.image, n_valid, _thresholds(parameters), b.strong)
+            return threshold_pixels(candidates, GROUP * b.margin, low, b.image, n_valid, thresholds, b.strong)
+
+    def _find_uncounted(self, buffers: Buffers) -> NDArray[np.int32]:
+        """The pixels in the plane ``HIGH`` that are in no sum, flat indices."""
+        b, limit = buffers, min(self._saturation, MAX_COUNT)
+        return b.uncounted[: find_uncounted(b.high, GROUP * b.margin, b.flat, limit, b.uncounted)]
 
     def _mark_candidates(self, buffers: Buffers) -> Count:
         """Mark the raised pixels that have neighbours to make a spot with; returns their number."""

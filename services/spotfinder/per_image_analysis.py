@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.spotfinder.finder import DEFAULTS, Parameters, SpotFinder, Spots
+from services.spotfinder.finder import DEFAULTS, Parameters, SpotFinder
 from services.spotfinder.pixels import Stored
 from services.spotfinder.resolution import Detector, in_ice_ring
 from services.spotfinder.resolution_limit import distl_method_1, distl_method_2, estimate_d_min
+from services.spotfinder.spots import Spots
 
 TOO_FEW = 10  # spots outside ice rings, to estimate a resolution limit from
 LOW_RESOLUTION_ANGSTROM = 4

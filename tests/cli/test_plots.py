@@ -18,10 +18,10 @@ from cli.plots.image import ICE, NOT_VALID, ORDINARY, FoundSpots, bin_by_maximum
 from cli.plots.rings import MARGIN, choose_rings, radii_mm
 from services.aggregator.web.app import HERE
 from services.spotfinder.analysis import ImageReport
-from services.spotfinder.finder import Spots
 from services.spotfinder.images.barrel import Barrel
 from services.spotfinder.per_image_analysis import ImageAnalysis
 from services.spotfinder.resolution import Detector
+from services.spotfinder.spots import Spots
 from shared.messages import Grid
 
 detectors = st.builds(

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from services.spotfinder.attenuation import KEV_ANGSTROM, attenuation
-from services.spotfinder.finder import Parameters, Spots
+from services.spotfinder.finder import Parameters
 from services.spotfinder.per_image_analysis import describe_spots
 from services.spotfinder.resolution import Detector, ice_rings, in_ice_ring
 from services.spotfinder.resolution_limit import distl_method_1, distl_method_2, estimate_d_min
+from services.spotfinder.spots import Spots
 
 
 def detector(**changes):

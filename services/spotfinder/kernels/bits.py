@@ -30,3 +30,12 @@ def has_any(flags: NDArray[np.uint8]) -> bool:
     for i in range(flags.size):
         highest = max(highest, flags[i])
     return bool(highest)
+
+
+@njit(cache=True, nogil=True)
+def count_nonzero(flags: NDArray[np.uint8]) -> int:
+    """Number of bytes with a bit set."""
+    n = 0
+    for i in range(flags.size):
+        n += flags[i] != 0
+    return n

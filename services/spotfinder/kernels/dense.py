@@ -1,8 +1,9 @@
 """Which pixels stand out from their windows' means, for images with background nearly everywhere.
 
-Row by row: the sums of seven rows are kept for every column, those of seven columns are added up, and the test that a
-pixel exceeds its window's mean is made in single precision, 16 pixels at a time, so that it lets no strong pixel pass.
-Which of them are strong, ``threshold_pixels`` then tells exactly, for those that have neighbours to make a spot with.
+Row by row: each pixel and its six neighbours in the row are added up, the sums of seven rows are kept, and the test
+that a pixel exceeds its window's mean is made on whole numbers of 16 bits, 32 pixels at a time, so that it lets no
+strong pixel pass. Which of them are strong, ``threshold_pixels`` then tells exactly, for those that have neighbours to
+make a spot with.
 """
 
 from typing import Final
@@ -12,14 +13,17 @@ from numba import njit
 from numpy.typing import NDArray
 
 from services.spotfinder.kernels.candidates import Words
-from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH, Thresholds, is_strong
+from services.spotfinder.kernels.dispersion import HALF_WIDTH, MAX_COUNT, WIDTH, WINDOW_SIZE, Thresholds, is_strong
+from services.spotfinder.kernels.low import MAX_LOW
 from services.spotfinder.kernels.native import lowest_one
 from services.spotfinder.kernels.planes import GROUP
-from services.spotfinder.pixels import Image
+from services.spotfinder.pixels import Count, Image
 
-HIGHEST: Final = 1337  # counts that are summed: 49 of them stay below 2**16; without the others a sum is too low only
+HIGHEST: Final = (
+    1337  # 49 times that many counts stay below 2**16; higher ones are summed as this, which is too low only
+)
 STRIP: Final = 8  # rows whose flags are packed together: they fill whole bytes
-SLACK: Final = 1e-5  # of the limits; single precision loses less than a tenth of it
+SHIFT: Final = 3  # excesses are squared in 16 bits times this power of two, so that those of few counts have some left
 PACK: Final = np.uint64(0x0102040810204080)  # times eight bytes of 0 or 1: their bits, in the highest byte
 
 Sums = NDArray[np.uint16]
@@ -27,38 +31,71 @@ Flags = NDArray[np.uint8]
 
 
 @njit(cache=True, nogil=True)
-def replace_row(new: Image, old: Image, columns: Sums) -> None:
-    """Take one row [counts] into the columns' sums, and another one out; high counts are left out."""
-    limit = new.dtype.type(min(HIGHEST, (1 << 8 * new.itemsize) - 1))
-    for i in range(new.size):
-        more = np.uint16(new[i]) if new[i] <= limit else np.uint16(0)
-        less = np.uint16(old[i]) if old[i] <= limit else np.uint16(0)
-        columns[i] += more - less
+def keep_low(row: Image, limit: Count, kept: Image) -> None:
+    """Copy a row [counts], but higher counts as the limit, and those as 0 that no window counts."""
+    highest = row.dtype.type(limit)
+    for i in range(row.size):
+        kept[i] = min(row[i], highest) if row[i] < MAX_COUNT else row.dtype.type(0)
 
 
 @njit(cache=True, nogil=True)
-def add_columns(columns: Sums, windows: Sums) -> None:
-    """Add up the columns of each window; those of window ``i`` are ``columns[i : i + WIDTH]``."""
-    c0, c1, c2, c3, c4, c5, c6 = columns, columns[1:], columns[2:], columns[3:], columns[4:], columns[5:], columns[6:]
+def add_pairs(row: Image, pairs: Image) -> None:
+    """Add up each pixel [counts] and the next."""
+    after = row[1:]
+    for i in range(pairs.size):
+        pairs[i] = row[i] + after[i]
+
+
+@njit(cache=True, nogil=True)
+def replace_row(row: Image, pairs: Image, sums: Sums, windows: Sums) -> None:
+    """Take the sums of one row into those of the windows [counts], in place of another's.
+
+    Args:
+        row: window ``i`` has the pixels ``row[i : i + WIDTH]``.
+        pairs: of pixels of the row.
+        sums: of the row that leaves the windows, then of this one, from ``WIDTH`` pixels each.
+        windows: to be changed.
+    """
+    p0, p2, p4, last = pairs, pairs[2:], pairs[4:], row[6:]
     for i in range(windows.size):
-        windows[i] = c0[i] + c1[i] + c2[i] + c3[i] + c4[i] + c5[i] + c6[i]
+        total = np.uint16(np.uint16(p0[i]) + np.uint16(p2[i]) + np.uint16(p4[i]) + np.uint16(last[i]))
+        windows[i] += total - sums[i]
+        sums[i] = total
 
 
 @njit(cache=True, nogil=True)
-def flag_excess(row: Image, n_valid: Flags, windows: Sums, limit: np.float32, flags: Flags) -> None:
-    """Flag the pixels of a row that may exceed the means of their windows by enough; squared, the test needs no root.
+def squared_sigma(nsigma: float) -> np.uint16:
+    """The square of a threshold [sigma²], for ``flag_excess``; above 4.57 sigma the threshold stays there."""
+    return np.uint16(min(nsigma * nsigma * 4**SHIFT, (2**16 - 1) // WINDOW_SIZE))
+
+
+@njit(cache=True, nogil=True)
+def flag_excess(row: Image, n_valid: Flags, windows: Sums, threshold: np.uint16, flags: Flags) -> None:
+    """Flag the pixels of a row that may exceed the means of their windows by enough, or are too high for the sums.
+
+    With n pixels of x counts in its window a pixel of v counts is strong only if n v - x > nsigma sqrt(n x). Both sides
+    are squared, divided by 1024 and rounded down; that makes it ``>=``, which is ``>`` of one more.
 
     Args:
         row: [counts].
         n_valid, windows: number of valid pixels in each window, and their sum [counts].
-        limit: square of the threshold [sigma²].
+        threshold: see ``squared_sigma``.
         flags: to be filled.
     """
-    zero, more = np.float32(0), np.float32(1 + SLACK)
+    limit, widest = row.dtype.type(summed(row)), np.uint16((2**16 - 1) >> SHIFT)
     for i in range(row.size):
-        n, x = np.float32(n_valid[i]), np.float32(windows[i])
-        excess = n * np.float32(row[i]) * more - x
-        flags[i] = (excess > zero) & (excess * excess >= limit * x * n)
+        n, x = np.uint16(n_valid[i]), windows[i]
+        least, counts = np.uint16(n * threshold), np.uint16(n * np.uint16(row[i]))
+        excess = np.uint16(min(np.uint16(max(counts, x) - x), widest) << SHIFT)
+        squared = np.uint16((np.uint32(excess) * np.uint32(excess)) >> 16)
+        enough = np.uint16((np.uint32(x) * np.uint32(least)) >> 16)
+        flags[i] = (np.uint16(squared + np.uint16(counts > x)) > enough) | (row[i] > limit)
+
+
+@njit(cache=True, nogil=True)
+def summed(pixels: Image) -> int:
+    """Highest count that is summed as it is; pairs of it fit the pixels' type."""
+    return MAX_LOW if pixels.itemsize == 1 else HIGHEST
 
 
 @njit(cache=True, nogil=True)
@@ -73,26 +110,25 @@ def find_excess(image: Image, n_valid: Flags, nsigma: float, plane: Flags) -> No
     """Mark the pixels that may exceed the mean of their windows by ``nsigma`` [sigma].
 
     Args:
-        image: [counts]; invalid pixels are 0.
+        image: [counts]; invalid pixels are 0. Of bytes, those above ``MAX_LOW`` stand for any count above.
         n_valid: valid pixels in the window around each pixel, ``[slow, fast]``.
         nsigma: the threshold.
         plane: a bit for each pixel, to be filled.
     """
     ny, nx = image.shape
-    nothing = np.zeros(nx, image.dtype)
-    columns, windows = np.zeros(nx + WIDTH - 1, np.uint16), np.zeros(nx, np.uint16)
-    inner = columns[HALF_WIDTH : HALF_WIDTH + nx]
-    limit = np.float32(nsigma * nsigma * (1 - SLACK))
+    nothing, row = np.zeros(nx, image.dtype), np.zeros(nx + WIDTH - 1, image.dtype)
+    pairs, inner = np.zeros(nx + WIDTH - 3, image.dtype), row[HALF_WIDTH : HALF_WIDTH + nx]
+    sums, windows = np.zeros((WIDTH, nx), np.uint16), np.zeros(nx, np.uint16)
     flags = np.zeros(STRIP * nx, np.uint8)
+    limit, threshold = summed(image), squared_sigma(nsigma)
     for j in range(-HALF_WIDTH, ny):
-        new = image[j + HALF_WIDTH] if j + HALF_WIDTH < ny else nothing
-        old = image[j - HALF_WIDTH - 1] if j > HALF_WIDTH else nothing
-        replace_row(new, old, inner)
+        keep_low(image[j + HALF_WIDTH] if j + HALF_WIDTH < ny else nothing, limit, inner)
+        add_pairs(row, pairs)
+        replace_row(row, pairs, sums[j % WIDTH], windows)
         if j < 0:
             continue
-        add_columns(columns, windows)
         at = j % STRIP * nx
-        flag_excess(image[j], n_valid[j], windows, limit, flags[at : at + nx])
+        flag_excess(image[j], n_valid[j], windows, threshold, flags[at : at + nx])
         if at + nx == flags.size or j + 1 == ny:
             flags[at + nx :] = 0
             first = (j - j % STRIP) * nx // GROUP
@@ -100,12 +136,17 @@ def find_excess(image: Image, n_valid: Flags, nsigma: float, plane: Flags) -> No
 
 
 @njit(cache=True, nogil=True)
-def sum_window(image: Image, j: int, i: int) -> tuple[np.int64, np.int64]:
-    """Sum [counts] and sum of squares [counts²] of the window around pixel (j, i), whose invalid pixels are 0."""
+def sum_window(low: Image, image: Image, j: int, i: int) -> tuple[np.int64, np.int64]:
+    """Sum [counts] and sum of squares [counts²] of the window around pixel (j, i), see ``threshold_pixels``."""
+    first_row, first = max(0, j - HALF_WIDTH), max(0, i - HALF_WIDTH)
+    lows = low[first_row : j + HALF_WIDTH + 1, first : i + HALF_WIDTH + 1]
+    counts = image[first_row : j + HALF_WIDTH + 1, first : i + HALF_WIDTH + 1]
     total = total_sq = np.int64(0)
-    for row in image[max(0, j - HALF_WIDTH) : j + HALF_WIDTH + 1]:
-        for pixel in row[max(0, i - HALF_WIDTH) : i + HALF_WIDTH + 1]:
-            value = np.int64(pixel if pixel < MAX_COUNT else 0)
+    for y in range(lows.shape[0]):
+        for x in range(lows.shape[1]):
+            value = np.int64(lows[y, x])
+            if value > MAX_LOW:
+                value = np.int64(counts[y, x] if counts[y, x] < MAX_COUNT else 0)
             total += value
             total_sq += value * value
     return total, total_sq
@@ -115,6 +156,7 @@ def sum_window(image: Image, j: int, i: int) -> tuple[np.int64, np.int64]:
 def threshold_pixels(
     candidates: Words,
     margin: int,
+    low: Image,
     image: Image,
     n_valid: NDArray[np.uint8],
     thresholds: Thresholds,
@@ -124,12 +166,13 @@ def threshold_pixels(
 
     Args:
         candidates: a bit each, with ``margin`` [bits] before the first pixel.
-        image: [counts]; invalid pixels are 0.
+        low: [counts], those above ``MAX_LOW`` stand for the ones in ``image``; invalid pixels are 0.
+        image: [counts]; those of strong pixels are added to it.
         n_valid: valid pixels in the window around each pixel.
         thresholds: what strong means.
         strong: flat indices.
     """
-    nx = image.shape[1]
+    nx = low.shape[1]
     n = 0
     for k in range(candidates.size):
         word = candidates[k]
@@ -137,8 +180,10 @@ def threshold_pixels(
             pixel = 64 * k + lowest_one(word) - margin
             word &= word - np.uint64(1)
             j, i = pixel // nx, pixel % nx
-            total, total_sq = sum_window(image, j, i)
-            if is_strong(np.int64(image[j, i]), n_valid[j, i], total, total_sq, thresholds):
+            value = np.int64(low[j, i] if low[j, i] <= MAX_LOW else image[j, i])
+            total, total_sq = sum_window(low, image, j, i)
+            if is_strong(value, n_valid[j, i], total, total_sq, thresholds):
+                image[j, i] = value
                 strong[n] = pixel
                 n += 1
     return n

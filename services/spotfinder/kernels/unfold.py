@@ -2,33 +2,44 @@
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from services.spotfinder.kernels.bits import transpose
 from services.spotfinder.kernels.blocks import CUT_SHORT, Bytes, inflate, leftover
 from services.spotfinder.kernels.planes import GROUP, merge_valid
 from services.spotfinder.pixels import Count, Image
 
-Words = NDArray[np.uint64]
+
+@njit(cache=True, nogil=True)
+def swap_bits(a: np.uint8, b: np.uint8, shift: int) -> tuple[np.uint8, np.uint8]:
+    """Swap every second group of ``shift`` bits: the upper ones of ``a`` for the lower ones of ``b``."""
+    mask = np.uint8(255 // ((1 << shift) + 1))
+    swapped = np.uint8((np.uint8(a >> shift) ^ b) & mask)
+    return np.uint8(a ^ np.uint8(swapped << shift)), np.uint8(b ^ swapped)
 
 
 @njit(cache=True, nogil=True)
-def unfold_bytes(planes: Bytes, n: int, words: Words) -> None:
-    """Of each group of eight pixels make a word, a byte for each pixel.
+def unfold_bytes(planes: Bytes, n: int, pixels: Bytes) -> None:
+    """Of eight bit planes make a byte for each pixel.
+
+    Eight bytes at a time are transposed as bits, see ``bits.transpose``, but in variables of their own: so 64 groups of
+    eight pixels are in work at once.
 
     Args:
-        planes: eight bit planes of ``n`` bytes each, one after the other.
-        n: number of groups.
-        words: to be filled.
+        planes: of ``n`` bytes each, one after the other.
+        n: number of groups of eight pixels.
+        pixels: to be filled.
     """
     p0, p1, p2, p3 = planes[:n], planes[n : 2 * n], planes[2 * n : 3 * n], planes[3 * n : 4 * n]
     p4, p5, p6, p7 = planes[4 * n : 5 * n], planes[5 * n : 6 * n], planes[6 * n : 7 * n], planes[7 * n : 8 * n]
     for i in range(n):
-        low = np.uint64(p0[i]) | np.uint64(p1[i]) << np.uint64(8)
-        low |= np.uint64(p2[i]) << np.uint64(16) | np.uint64(p3[i]) << np.uint64(24)
-        high = np.uint64(p4[i]) << np.uint64(32) | np.uint64(p5[i]) << np.uint64(40)
-        high |= np.uint64(p6[i]) << np.uint64(48) | np.uint64(p7[i]) << np.uint64(56)
-        words[i] = transpose(low | high)
+        (a, e), (b, f) = swap_bits(p0[i], p4[i], 4), swap_bits(p1[i], p5[i], 4)
+        (c, g), (d, h) = swap_bits(p2[i], p6[i], 4), swap_bits(p3[i], p7[i], 4)
+        (a, c), (b, d) = swap_bits(a, c, 2), swap_bits(b, d, 2)
+        (e, g), (f, h) = swap_bits(e, g, 2), swap_bits(f, h, 2)
+        k = GROUP * i
+        pixels[k], pixels[k + 1] = swap_bits(a, b, 1)
+        pixels[k + 2], pixels[k + 3] = swap_bits(c, d, 1)
+        pixels[k + 4], pixels[k + 5] = swap_bits(e, f, 1)
+        pixels[k + 6], pixels[k + 7] = swap_bits(g, h, 1)
 
 
 @njit(cache=True, nogil=True)
@@ -46,28 +57,28 @@ def place_higher(values: Bytes, shift: int, image: Image) -> None:
 
 
 @njit(cache=True, nogil=True)
-def unfold_block(block: Bytes, valid: Bytes, words: Words, image: Image) -> None:
+def unfold_block(block: Bytes, valid: Bytes, values: Bytes, image: Image) -> None:
     """The pixels of a block.
 
     Args:
         block: its bit planes.
         valid: which pixels matter, a bit each; the others get any counts.
-        words: a buffer for its groups of eight pixels; any counts are in it.
+        values: a buffer of a byte for each pixel.
         image: the block's part of the image [counts].
     """
     n = image.size // GROUP
-    unfold_bytes(block[: GROUP * n], n, words)
-    place_lowest(words.view(np.uint8), image)
-    merged = words.view(np.uint8)[:n]
+    unfold_bytes(block[: GROUP * n], n, values)
+    place_lowest(values, image)
+    merged = values[:n]
     for k in range(1, image.itemsize):
         planes = block[GROUP * n * k : GROUP * n * (k + 1)]
         if merge_valid(planes, valid, merged):
-            unfold_bytes(planes, n, words)
-            place_higher(words.view(np.uint8), GROUP * k, image)
+            unfold_bytes(planes, n, values)
+            place_higher(values, GROUP * k, image)
 
 
 @njit(cache=True, nogil=True)
-def unfold(encoded: Bytes, at: Count, block: Bytes, valid: Bytes, words: Words, image: Image) -> Count:
+def unfold(encoded: Bytes, at: Count, block: Bytes, valid: Bytes, values: Bytes, image: Image) -> Count:
     """The image of a chunk.
 
     Args:
@@ -75,7 +86,7 @@ def unfold(encoded: Bytes, at: Count, block: Bytes, valid: Bytes, words: Words, 
         at: where its first block begins [bytes].
         block: a buffer of a block's size.
         valid: which pixels matter, a bit each; the others get any counts.
-        words: a buffer for the groups of eight pixels in a block.
+        values: a buffer of a byte for each pixel in a block.
         image: flat, to be filled [counts].
 
     Returns:
@@ -89,7 +100,7 @@ def unfold(encoded: Bytes, at: Count, block: Bytes, valid: Bytes, words: Words, 
         at = inflate(encoded, at, these)
         if at < 0:
             return at
-        unfold_block(these, valid[first // GROUP : (first + n) // GROUP], words, image[first : first + n])
+        unfold_block(these, valid[first // GROUP : (first + n) // GROUP], values, image[first : first + n])
     for pixel in range(n_in_blocks, image.size):
         if at + image.itemsize > encoded.size:
             return CUT_SHORT

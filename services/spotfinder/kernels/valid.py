@@ -83,27 +83,31 @@ def clear_invalid(image: Image, valid: Flags, saturation: int, uncounted: NDArra
 
 
 @njit(cache=True, nogil=True)
-def clear_saturated(
-    high: Words, margin: int, image: Image, limit: int, planes: Planes, saturated: NDArray[np.int32]
-) -> int:
-    """Take the pixels of ``limit`` counts or more out of the planes; returns their number.
+def find_uncounted(high: Words, margin: int, image: Image, limit: int, uncounted: NDArray[np.int32]) -> int:
+    """List the pixels of ``limit`` counts or more; returns their number.
 
     Args:
-        high: the plane ``HIGH``; pixels of ``limit`` are in it.
-        margin: of the planes [bits].
+        high: a bit for each pixel; pixels of ``limit`` are in it.
+        margin: of the plane [bits].
         image: flat; counts of the pixels in ``high``.
-        limit: least count that is not trusted [counts].
-        planes: a bit for each pixel.
-        saturated: flat indices of the pixels with that many, ascending, to be filled.
+        limit: least count that is in no sum [counts].
+        uncounted: flat indices, ascending, to be filled.
     """
     n = 0
     for k in range(high.size):
         word = high[k]
         while word:
-            bit = 64 * k + lowest_one(word)
+            pixel = 64 * k + lowest_one(word) - margin
             word &= word - np.uint64(1)
-            if image[bit - margin] >= limit:
-                saturated[n] = bit - margin
-                planes[:, bit // GROUP] &= np.uint8(255 - (1 << bit % GROUP))
+            if image[pixel] >= limit:
+                uncounted[n] = pixel
                 n += 1
     return n
+
+
+@njit(cache=True, nogil=True)
+def clear_pixels(pixels: NDArray[np.int32], margin: int, planes: Planes) -> None:
+    """Take pixels, flat indices, out of planes with a bit for each pixel and a margin [bits]."""
+    for pixel in pixels:
+        bit = pixel + margin
+        planes[:, bit // GROUP] &= np.uint8(255 - (1 << bit % GROUP))

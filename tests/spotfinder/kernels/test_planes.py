@@ -9,7 +9,7 @@ from services.spotfinder.buffers import plane_of
 from services.spotfinder.kernels import planes as p
 from services.spotfinder.kernels.blocks import CUT_SHORT, HEADER_BYTES
 from services.spotfinder.kernels.masks import mark_nonzero
-from services.spotfinder.kernels.unfold import place_higher, place_lowest, unfold, unfold_block, unfold_bytes
+from services.spotfinder.kernels.unfold import place_higher, place_lowest, swap_bits, unfold, unfold_block, unfold_bytes
 from tests.spotfinder.kernels.exposures import TYPES, both, exposures, planes_of
 from tests.spotfinder.nexus_files import encoded
 
@@ -21,7 +21,7 @@ def chunk_of(image, block_px=0):
     chunk = np.frombuffer(encoded(image, block_px), np.uint8)
     in_blocks = image.size // 8 * 8 * image.itemsize
     block = np.empty(min(int.from_bytes(chunk[8:12].tobytes()), max(in_blocks, 8 * image.itemsize)), np.uint8)
-    return chunk, block, np.empty(block.size // 8, np.uint64)
+    return chunk, block, np.empty(block.size, np.uint8)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -126,11 +126,11 @@ def test_pixels_after_the_last_block_are_folded(fold_leftover, dtype):
 @given(data=st.data())
 def test_a_chunk_is_unfolded_to_its_image(unfold, dtype, data):
     image, exposed = data.draw(exposures(dtype))
-    chunk, block, words = chunk_of(image, data.draw(st.sampled_from(BLOCKS_PX)))
+    chunk, block, values = chunk_of(image, data.draw(st.sampled_from(BLOCKS_PX)))
     unfolded = np.full(image.size, 7, dtype)
     valid = data.draw(st.sampled_from([exposed, np.ones_like(exposed)]))
     plane = np.packbits(valid, bitorder="little")
-    assert unfold(chunk, HEADER_BYTES, block, plane, words, unfolded) == chunk.size
+    assert unfold(chunk, HEADER_BYTES, block, plane, values, unfolded) == chunk.size
     assert np.array_equal(unfolded[valid.ravel()], image[valid])
 
 
@@ -141,12 +141,18 @@ def test_a_chunk_is_unfolded_to_its_image(unfold, dtype, data):
 def test_a_block_is_unfolded(unfold_block, unfold_bytes, dtype, data):
     image, block = block_of(data.draw(exposures(dtype))[0])
     n = image.size // 8
-    words, unfolded = np.empty(n, np.uint64), np.empty_like(image)
-    unfold_block(block, np.full(n, 255, np.uint8), words, unfolded)
+    values, unfolded = np.empty(8 * n, np.uint8), np.empty_like(image)
+    unfold_block(block, np.full(n, 255, np.uint8), values, unfolded)
     assert np.array_equal(unfolded, image)
     for k in range(image.itemsize):
-        unfold_bytes(block[8 * n * k : 8 * n * (k + 1)], n, words)
-        assert np.array_equal(words.view(np.uint8), image >> 8 * k & 255)
+        unfold_bytes(block[8 * n * k : 8 * n * (k + 1)], n, values)
+        assert np.array_equal(values, image >> 8 * k & 255)
+
+
+@both(swap_bits)
+def test_bits_change_places(swap_bits):
+    assert swap_bits(np.uint8(0b11110101), np.uint8(0b00001010), 4) == (0b10100101, 0b00001111)
+    assert swap_bits(np.uint8(0b11110101), np.uint8(0b00001010), 1) == (0b01010101, 0b01011010)
 
 
 @both(place_lowest)

@@ -60,14 +60,16 @@ def test_pixels_that_do_not_count_become_zero(clear_invalid, dtype, data):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@both(v.clear_saturated)
+@both(v.find_uncounted)
+@both(v.clear_pixels)
 @given(data=st.data())
-def test_saturated_pixels_leave_all_planes(clear_saturated, dtype, data):
+def test_pixels_of_too_many_counts_are_found_and_leave_all_planes(find_uncounted, clear_pixels, dtype, data):
     image, valid = data.draw(exposures(dtype))
     image = np.where(valid, image, 0).astype(dtype)
     limit = data.draw(st.sampled_from([16, 40, 250, 2**28]))
     planes, margin = planes_of(image)
-    saturated = np.empty(image.size, np.int32)
-    n = clear_saturated(planes[HIGH].copy().view(np.uint64), 8 * margin, image.ravel(), limit, planes, saturated)
-    assert saturated[:n].tolist() == np.flatnonzero(image >= limit).tolist()
+    uncounted = np.empty(image.size, np.int32)
+    n = find_uncounted(planes[HIGH].view(np.uint64), 8 * margin, image.ravel(), limit, uncounted)
+    assert uncounted[:n].tolist() == np.flatnonzero(image >= limit).tolist()
+    clear_pixels(uncounted[:n], 8 * margin, planes)
     assert np.array_equal(planes, planes_of(np.where(image < limit, image, 0))[0])
