@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
 from services.launcher.handler import launch
 from services.launcher.inflight import InFlight
@@ -15,7 +16,7 @@ from shared.service import Inbox, body_as, join, run, work
 async def main() -> None:
     """Adopt first, so that runs of an earlier launcher count among the slots."""
     settings = Settings.load()
-    backend = LocalBackend(settings.state_directory.absolute(), settings.python)
+    backend = LocalBackend(RunIndex(settings.state_directory.absolute()), settings.python)
     async with join("launcher", settings) as member:
         launcher = Launcher(settings, backend, InFlight(settings.slots), member.bus.publish)
         await adopt_runs(launcher)

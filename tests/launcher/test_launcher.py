@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from services.launcher.backends import BackendError
+from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
 from services.launcher.handler import launch
 from services.launcher.inflight import InFlight
@@ -60,7 +61,7 @@ def make(visit, rows, bus=None, backend=None, **changes):
     (visit / "lysozyme").mkdir(exist_ok=True)
     (visit / "lysozyme/xtal1_1_master.h5").write_text("images")
     bus = bus or MemoryBus("launcher")
-    backend = backend or LocalBackend(chosen.state_directory, PYTHON)
+    backend = backend or LocalBackend(RunIndex(chosen.state_directory), PYTHON)
     return Mesh(bus, Launcher(chosen, backend, InFlight(chosen.slots), bus.publish, rows))
 
 

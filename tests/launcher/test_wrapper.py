@@ -10,6 +10,7 @@ from functools import partial
 import anyio
 import pytest
 
+from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
 from services.launcher.payload import wrapper
 from services.launcher.runs import RunDirectory
@@ -19,7 +20,7 @@ from tests.launcher.builders import FIRST, PYTHON, SECOND, SLOW, job, step, unti
 
 @pytest.fixture
 def backend(tmp_path):
-    return LocalBackend(tmp_path / "state", PYTHON)
+    return LocalBackend(RunIndex(tmp_path / "state"), PYTHON)
 
 
 async def finish(backend, planned):
@@ -177,7 +178,7 @@ async def test_an_unstarted_run_can_be_cancelled(backend, tmp_path):
 
 
 async def test_a_wrapper_that_cannot_start_is_a_failed_run(tmp_path):
-    ending = await finish(LocalBackend(tmp_path / "state", tmp_path / "no-python"), job(tmp_path))
+    ending = await finish(LocalBackend(RunIndex(tmp_path / "state"), tmp_path / "no-python"), job(tmp_path))
     assert ending.state is RunState.FAILED
     assert "the wrapper did not start" in ending.reason
 
@@ -199,10 +200,11 @@ async def test_nothing_is_known_of_a_run_never_submitted(backend, tmp_path):
 LAUNCHER = """
 import sys, time, anyio
 from pathlib import Path
+from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
 from services.launcher.runs import Job
 job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
-anyio.run(LocalBackend(Path(sys.argv[2]), Path(sys.executable)).submit, job)
+anyio.run(LocalBackend(RunIndex(Path(sys.argv[2])), Path(sys.executable)).submit, job)
 print("submitted", flush=True)
 time.sleep(60)
 """

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import anyio
 from anyio import to_thread
 
 from services.launcher.backends import BackendError
+from services.launcher.backends.index import RunIndex
 from services.launcher.payload import wrapper
 from services.launcher.runs import Claim, Ending, Job, RunDirectory, RunStatus, StepRecord
 from shared.messages import RunState, now
@@ -25,11 +25,11 @@ class LocalBackend:
     """Starts one detached wrapper per run.
 
     Attributes:
-        state_directory: holds the index, one file per run whose end is not published.
+        index: the runs whose end is not published.
         python: interpreter of the wrapper.
     """
 
-    state_directory: Path
+    index: RunIndex
     python: Path
 
     async def submit(self, job: Job) -> None:
@@ -42,18 +42,9 @@ class LocalBackend:
     def _submit(self, job: Job) -> None:
         directory = RunDirectory(job.directory)
         directory.prepare(job)
-        self._index(job)
+        self.index.add(job)
         if directory.claim() is None and directory.ending() is None:
             self._start(directory, directory.job() or job)
-
-    def _index(self, job: Job) -> None:
-        self.state_directory.mkdir(parents=True, exist_ok=True)
-        draft = self._entry(job).with_suffix(".draft")
-        draft.write_text(job.model_dump_json())
-        draft.replace(self._entry(job))
-
-    def _entry(self, job: Job) -> Path:
-        return self.state_directory / f"{job.run_id}.json"
 
     def _start(self, directory: RunDirectory, job: Job) -> None:
         """Returns once the wrapper has claimed the run; if it cannot, that is the run's end."""
@@ -92,7 +83,7 @@ class LocalBackend:
         return await to_thread.run_sync(self._adopt)
 
     def _adopt(self) -> list[Job]:
-        jobs = [job for entry in sorted(self.state_directory.glob("*.json")) if (job := _indexed(entry))]
+        jobs = self.index.jobs()
         for job in jobs:
             if job.directory.is_dir():
                 self._submit(job)
@@ -101,14 +92,7 @@ class LocalBackend:
     async def forget(self, job: Job) -> None:
         """See ``Backend``."""
         await to_thread.run_sync(RunDirectory(job.directory).mark_published)
-        await anyio.Path(self._entry(job)).unlink(missing_ok=True)
-
-
-def _indexed(entry: Path) -> Job | None:
-    try:
-        return Job.model_validate_json(entry.read_bytes())
-    except (OSError, ValueError):
-        return None
+        await to_thread.run_sync(self.index.remove, job)
 
 
 def _status(job: Job) -> RunStatus | None:

@@ -1,0 +1,93 @@
+"""DIALS alone: the pipeline that needs nothing but DIALS itself."""
+
+from services.launcher.parameters import Choice, Flag, Number
+from services.launcher.pipelines.model import D_MIN, KNOWN, PAYLOAD, Pipeline, StepPlan, Work, await_images
+
+LIMIT = "resolution_limit.phil"
+DIALS_PROGRAMS = (
+    *("import", "find_spots", "index", "refine", "integrate"),
+    *("symmetry", "scale", "estimate_resolution", "merge", "report"),
+)
+
+
+def _models(stem: str) -> tuple[str, str]:
+    return f"{stem}.expt", f"{stem}.refl"
+
+
+def _dials(program: str, outputs: tuple[str, ...], *arguments: str, required: bool = True) -> StepPlan:
+    return StepPlan(name=f"dials.{program}", argv=(f"dials.{program}", *arguments), outputs=outputs, required=required)
+
+
+def _estimate_resolution(work: Work) -> StepPlan:
+    """Where the data end, unless the request says so."""
+    program = "dials.estimate_resolution"
+    argv = (work.python, f"{PAYLOAD}/estimate_resolution.py", LIMIT, program, *_models("scaled"))
+    return StepPlan(name=program, argv=argv, outputs=(LIMIT,))
+
+
+def _merging_statistics(work: Work, *limit: str) -> StepPlan:
+    result = "merging_statistics.json"
+    argv = (work.python, f"{PAYLOAD}/merging_statistics.py", "scaled_unmerged.mtz", result, *limit)
+    return StepPlan(name="merging_statistics", argv=argv, outputs=(result,))
+
+
+def dials_steps(work: Work) -> tuple[StepPlan, ...]:
+    """Data reduction by DIALS alone, from images to merged intensities."""
+    nproc = f"nproc={work.n_processes}"
+    outliers = {"outlier": "refinement.reflections.outlier.algorithm"}
+    symmetry = {"space_group": "known_symmetry.space_group", "unit_cell": "known_symmetry.unit_cell"}
+    lattice = {"index_method": "indexing.method", "max_refine": "basis_vector_combinations.max_refine"}
+    index = work.options({**lattice, **symmetry, **outliers})
+    refine = work.options({"scan_varying": "refinement.parameterisation.scan_varying", **outliers})
+    cut = () if "d_min" in work.parameters else (LIMIT,)
+    anomalous = work.options({"anomalous": "anomalous"})
+    return (
+        await_images(work),
+        _dials("import", ("imported.expt",), work.master_file, "output.experiments=imported.expt"),
+        _dials(
+            "find_spots", ("strong.refl",), "imported.expt", nproc, *work.options({"d_min": "spotfinder.filter.d_min"})
+        ),
+        _dials("index", _models("indexed"), "imported.expt", "strong.refl", nproc, *index),
+        _dials("refine", _models("refined"), *_models("indexed"), *refine),
+        _dials(
+            "integrate",
+            _models("integrated"),
+            *_models("refined"),
+            nproc,
+            *work.options({"d_min": "prediction.d_min", "profile_fitting": "profile.fitting"}),
+        ),
+        _dials("symmetry", _models("symmetrized"), *_models("integrated")),
+        _dials(
+            "scale",
+            (*_models("scaled"), "scaled_unmerged.mtz"),
+            *_models("symmetrized"),
+            "output.unmerged_mtz=scaled_unmerged.mtz",
+            *anomalous,
+            *work.options({"d_min": "d_min"}),
+        ),
+        *(_estimate_resolution(work) for _ in cut),
+        _merging_statistics(work, *cut),
+        _dials("merge", ("merged.mtz",), *_models("scaled"), *cut, "output.mtz=merged.mtz"),
+        _dials("report", ("dials.report.html",), *_models("scaled"), "output.html=dials.report.html", required=False),
+    )
+
+
+DIALS = Pipeline(
+    name="dials",
+    family="dials",
+    programs=tuple(f"dials.{name}" for name in DIALS_PROGRAMS),
+    modules=("iotbx", "h5py"),
+    remedy="install DIALS (Debian: apt install dials), or put it on the launcher's PATH",
+    parameters=(
+        D_MIN,
+        *KNOWN,
+        Flag("anomalous", "keep Friedel mates apart in scaling"),
+        Flag("scan_varying", "let cell and orientation vary along the scan; false is faster"),
+        Flag("profile_fitting", "integrate by profile fitting too; false is faster and less accurate"),
+        Choice("index_method", "search for the lattice; fft1d is faster", ("fft1d", "fft3d")),
+        Number("max_refine", "candidate lattices to refine; 5 is fast, 50 DIALS' own", 1, 100, whole=True),
+        Choice("outlier", "rejection of outliers; tukey is fast", ("auto", "tukey", "mcd", "sauter_poon")),
+    ),
+    time_limit_s=3600,
+    steps=dials_steps,
+)
