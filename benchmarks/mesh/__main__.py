@@ -23,10 +23,10 @@ from typing import Any, get_args
 import anyio
 from rich.progress import Progress
 
+from benchmarks.figures import Section
 from benchmarks.mesh.course import Course
 from benchmarks.mesh.crowd import CROWDS, crowd
 from benchmarks.mesh.delays import delays
-from benchmarks.mesh.figures import Section
 from benchmarks.mesh.growth import SIZES, growth
 from benchmarks.mesh.offline import started
 from benchmarks.mesh.plot import PANELS, draw

@@ -5,8 +5,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from benchmarks.figures import Figure, Section, percentile
 from benchmarks.mesh.course import Course, Steps, together
-from benchmarks.mesh.figures import Figure, Section, percentile
 from benchmarks.mesh.rig import Seen
 
 CROWDS = (1, 2, 4, 8)

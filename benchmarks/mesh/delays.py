@@ -1,7 +1,7 @@
 """How long the beamline waits: for the first image result, and for the centre."""
 
+from benchmarks.figures import Section, latencies
 from benchmarks.mesh.course import Course, Steps
-from benchmarks.mesh.figures import Section, latencies
 
 FIRST_RESULT_GOALS = {98: 1.0}
 CENTRE_GOALS = {50: 0.5, 98: 1.0}

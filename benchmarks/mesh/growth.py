@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from benchmarks.figures import Figure, Section
 from benchmarks.mesh.course import Course, Steps
-from benchmarks.mesh.figures import Figure, Section
 from benchmarks.mesh.rates import USUAL_BLOCK, costs, measure
 
 GROWTH_GOAL = 1.1

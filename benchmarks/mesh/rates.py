@@ -4,8 +4,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.figures import Figure, Section
 from benchmarks.mesh.course import Course, Steps
-from benchmarks.mesh.figures import Figure, Section
 from benchmarks.mesh.offline import analyse_offline
 
 BLOCKS = (1, 2, 4, 8, 16, 32, 64, 128)

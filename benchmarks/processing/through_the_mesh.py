@@ -1,0 +1,69 @@
+"""Processing asked of a whole mesh: broker, launcher, backend, writer, database."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from cli.mesh import Plan, start_mesh
+from cli.world import outside
+from shared.messages import Collection, Parameters, ProcessCollection, ProcessingRecorded, ProcessingResult
+from shared.stomp import StompBus
+
+PATIENCE_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Processed:
+    """One run through the mesh.
+
+    Attributes:
+        seconds: from the request to the result in the database [s].
+        until_started_s: from the request to the first program's start [s].
+    """
+
+    seconds: float
+    until_started_s: float
+    result: ProcessingResult
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A working mesh, and a bus to ask it."""
+
+    bus: StompBus
+
+    async def process(self, collection: Collection, parameters: Parameters, attempt: int) -> Processed:
+        """Ask for one run and wait for its result.
+
+        Raises:
+            AssertionError: the run did not succeed.
+        """
+        request = ProcessCollection(collection=collection, pipeline="dials", parameters=parameters, attempt=attempt)
+        heard = "/topic/VirtualTopic.ProcessingRecorded"
+        async with self.bus.subscribe(heard, prefetch=1) as deliveries:
+            asked_at, begun = time.time(), time.perf_counter()
+            await self.bus.publish(request)
+            with anyio.fail_after(PATIENCE_S):
+                async for delivery in deliveries:
+                    result = ProcessingRecorded.model_validate_json(delivery.body).result
+                    await self.bus.settle(delivery)
+                    if result.run.run_id == request.run_id:
+                        break
+        seconds = time.perf_counter() - begun
+        if result.state != "succeeded" or result.started_at is None:
+            raise AssertionError(f"{result.run.run_id} {result.state}: {result.reason}")
+        return Processed(seconds, result.started_at.timestamp() - asked_at, result)
+
+
+@asynccontextmanager
+async def working_mesh(home: Path, data: Path, launcher: dict[str, Any]) -> AsyncIterator[Rig]:
+    """A mesh as `mxmesh up` starts it; ``launcher`` holds settings of the launcher, such as its backend."""
+    overrides = {"launcher": {"niceness": 0, **launcher}}
+    plan = Plan(home, (data,), page_port=0, overrides=overrides, tell=lambda _: None)
+    async with start_mesh(plan) as mesh, outside(mesh.running.broker) as bus:
+        yield Rig(bus)
