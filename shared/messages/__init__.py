@@ -30,6 +30,7 @@ from shared.messages.images import (
     SpotsFound as SpotsFound,
 )
 from shared.messages.processing import (
+    CancelProcessing as CancelProcessing,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,
     ProcessCollection as ProcessCollection,
