@@ -86,6 +86,7 @@ class RunRef(Part):
     collection: CollectionRef
     pipeline: str
     attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
+    parameters: Parameters = Field(default_factory=dict, description="what was asked for beside the defaults")
 
 
 class Step(Part):
