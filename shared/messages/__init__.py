@@ -30,6 +30,7 @@ from shared.messages.images import (
     SpotsFound as SpotsFound,
 )
 from shared.messages.processing import (
+    Alternative as Alternative,
     CancelProcessing as CancelProcessing,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,

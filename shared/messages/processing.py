@@ -137,6 +137,7 @@ class ResultFile(Part):
 
     path: str = Field(description="absolute path")
     kind: Literal["result", "log", "report", "input"]
+    rank: PositiveInt = Field(default=1, description="1 for what a user wants to open first, then 2, and so on")
 
 
 class Reduction(Part):
@@ -149,6 +150,13 @@ class Reduction(Part):
     n_indexed: NonNegativeInt | None = Field(default=None, description="spots indexed")
 
 
+class Alternative(Part):
+    """A second reduction of the same data by the same run, such as STARANISO's beside autoPROC's own."""
+
+    name: str = Field(description="such as STARANISO")
+    reduction: Reduction
+
+
 class ProcessingResult(Message):
     """The end of a run, whatever it is; what is known of a failed one is kept."""
 
@@ -158,6 +166,7 @@ class ProcessingResult(Message):
     state: RunState
     reason: str | None = Field(default=None, description="why it did not succeed, with the program's last words")
     reduction: Reduction = Reduction()
+    alternatives: tuple[Alternative, ...] = Field(default=(), description="further reductions by the same run")
     steps: tuple[Step, ...] = ()
     files: tuple[ResultFile, ...] = ()
     command: tuple[str, ...] = Field(default=(), description="argument vector of the run")

@@ -124,3 +124,87 @@ def write(directory, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return directory
+
+
+CONTAINER = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<AutoProcContainer>
+  <AutoProc>
+    <spaceGroup>{space_group}</spaceGroup>
+    <wavelength>0.9763</wavelength>
+    <refinedCell_a>57.8</refinedCell_a><refinedCell_b>57.8</refinedCell_b><refinedCell_c>150.2</refinedCell_c>
+    <refinedCell_alpha>90.0</refinedCell_alpha><refinedCell_beta>90.0</refinedCell_beta>
+    <refinedCell_gamma>90.0</refinedCell_gamma>
+  </AutoProc>
+  <AutoProc><spaceGroup>P 1</spaceGroup></AutoProc>
+  <AutoProcScalingContainer>
+    <AutoProcScaling><recordTimeStamp></recordTimeStamp></AutoProcScaling>
+    <AutoProcScalingStatistics>
+      <scalingStatisticsType>outerShell</scalingStatisticsType>
+      <resolutionLimitLow>2.55</resolutionLimitLow><resolutionLimitHigh>2.506</resolutionLimitHigh>
+      <rMerge>.601</rMerge><nTotalObservations>1200</nTotalObservations>
+      <nTotalUniqueObservations>402</nTotalUniqueObservations><completeness>80.1</completeness>
+      <rPimAllIPlusIMinus></rPimAllIPlusIMinus>
+    </AutoProcScalingStatistics>
+    <AutoProcScalingStatistics>
+      <scalingStatisticsType>overall</scalingStatisticsType>
+      <resolutionLimitLow>67.417</resolutionLimitLow><resolutionLimitHigh>2.506</resolutionLimitHigh>
+      <rMerge>.058</rMerge><rMeasWithinIPlusIMinus>.069</rMeasWithinIPlusIMinus>
+      <rMeasAllIPlusIMinus>.068</rMeasAllIPlusIMinus><rPimAllIPlusIMinus>.033</rPimAllIPlusIMinus>
+      <nTotalObservations>30513</nTotalObservations><nTotalUniqueObservations>7821</nTotalUniqueObservations>
+      <meanIOverSigI>8.6</meanIOverSigI><completeness>84.3</completeness><multiplicity>3.9</multiplicity>
+      <ccHalf>.995</ccHalf><DanoOverSigDano>.82</DanoOverSigDano>
+    </AutoProcScalingStatistics>
+  </AutoProcScalingContainer>
+</AutoProcContainer>
+"""
+FAST_DP_SHELL = {
+    "res_lim_low": 28.6,
+    "res_lim_high": 1.5,
+    "r_merge": 0.033,
+    "r_meas_all_iplusi_minus": 0.037,
+    "mean_i_sig_i": 21.4,
+    "completeness": 84.1,
+    "multiplicity": 4.6,
+    "cc_half": 0.999,
+    "cc_anom": 0.12,
+    "anom_completeness": 78.5,
+    "anom_multiplicity": 2.4,
+    "n_tot_obs": 45120,
+    "n_tot_unique_obs": 9801,
+}
+
+
+def fast_dp_run(directory):
+    """What a successful run of ``fast_dp`` leaves."""
+    summary = {
+        "commandline": "fast_dp a_1_master.h5",
+        "refined_beam": [155.2, 161.9],
+        "spacegroup": "I 2 3",
+        "unit_cell": [77.9622, 77.9622, 77.9622, 90.0, 90.0, 90.0],
+        "scaling_statistics": {
+            "overall": FAST_DP_SHELL,
+            "innerShell": {**FAST_DP_SHELL, "res_lim_high": 6.7},
+            "outerShell": {**FAST_DP_SHELL, "res_lim_low": 1.54, "r_merge": 0.61},
+        },
+    }
+    files = {
+        "fast_dp.json": json.dumps(summary),
+        "fast_dp.xml": CONTAINER.format(space_group="I 2 3"),
+        "fast_dp.log": "Fast_DP installed in: /programs\nFast_DP version 1.6.2\n",
+        "fast_dp.mtz": "MTZ",
+    }
+    return write(directory, files)
+
+
+def autoproc_run(directory):
+    """What a successful run of autoPROC leaves."""
+    files = {
+        "autoPROC.xml": CONTAINER.format(space_group="P 2 2 2"),
+        "autoPROC_staraniso.xml": CONTAINER.format(space_group="P 21 21 21"),
+        "02_autoPROC.log": "autoPROC snapshot 1.0.5 (20240123)\n",
+        "truncate-unique.mtz": "MTZ",
+        "staraniso_alldata-unique.mtz": "MTZ",
+        "summary.html": "<html>",
+    }
+    return write(directory, files)

@@ -10,8 +10,10 @@ from services.launcher.pipelines import TABLE, Work
 ALL = tuple(TABLE.values())
 
 
-def work(**parameters):
+def work(images=None, others=(), **parameters):
     return Work(
+        images=images,
+        others=others,
         master_file="/data/a_1_master.h5",
         n_images=40,
         n_processes=2,
@@ -21,8 +23,8 @@ def work(**parameters):
     )
 
 
-def argv(pipeline, step, **parameters):
-    (found,) = [plan for plan in TABLE[pipeline].steps(work(**parameters)) if plan.name == step]
+def argv(pipeline, step, **asked):
+    (found,) = [plan for plan in TABLE[pipeline].steps(work(**asked)) if plan.name == step]
     return found.argv
 
 
@@ -40,7 +42,8 @@ def test_every_step_is_judged_by_a_file(pipeline):
 @pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
 def test_every_program_of_a_pipeline_is_checked_before_it_is_launched(pipeline):
     words = {word for plan in pipeline.steps(work()) for word in plan.argv}
-    assert {word for word in words if re.fullmatch(r"dials\.\w+|xia2", word)} == set(pipeline.programs)
+    started = {word for word in words if re.fullmatch(r"dials\.\w+|xia2|fast_dp|process", word)}
+    assert started == set(pipeline.programs) - {"xds_par"}  # which fast_dp, autoPROC and xia2 start themselves
 
 
 def test_dials_runs_from_images_to_merged_intensities():
@@ -82,6 +85,33 @@ def test_what_is_not_asked_for_is_left_to_the_program():
 
 def test_xia2_is_told_which_images_to_process():
     assert "image=/data/a_1_master.h5:1:40" in argv("xia2-dials", "xia2")
+
+
+PART = {"images": (3, 20)}
+
+
+def test_a_part_of_the_images_reaches_every_program():
+    assert "image_range=3,20" in argv("dials", "dials.import", **PART)
+    assert "image=/data/a_1_master.h5:3:20" in argv("xia2-3dii", "xia2", **PART)
+    assert {"--first-image=3", "--last-image=20"} <= set(argv("fast_dp", "fast_dp", **PART))
+    assert "autoPROC_XdsKeyword_DATA_RANGE=3 20" in argv("autoPROC", "autoPROC", **PART)
+
+
+def test_sweeps_are_processed_together_where_the_program_can():
+    others = ("/data/b_1_master.h5",)
+    assert others[0] in argv("dials", "dials.import", others=others)
+    assert "image=/data/b_1_master.h5" in argv("xia2-dials", "xia2", others=others)
+    assert {name for name, pipeline in TABLE.items() if pipeline.multi_sweep} == {"dials", "xia2-dials", "xia2-3dii"}
+
+
+def test_known_symmetry_and_limits_reach_the_programs_that_use_xds():
+    known = {"space_group": "P43212", "unit_cell": "78.9,78.9,37.1,90,90,90", "d_min": 1.8}
+    assert {"--spacegroup=P43212", "--cell=78.9,78.9,37.1,90,90,90", "--resolution-high=1.8"} <= set(
+        argv("fast_dp", "fast_dp", **known)
+    )
+    words = argv("autoPROC", "autoPROC", **known)
+    assert {"symm=P43212", "cell=78.9 78.9 37.1 90 90 90"} <= set(words)
+    assert words[words.index("-R") : words.index("-R") + 3] == ("-R", "1000", "1.8")
 
 
 def test_a_report_that_fails_does_not_cost_the_data():

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from services.launcher.reports import report
+from services.launcher.reports.autoproc import read_autoproc
 from services.launcher.reports.dials import read_dials
+from services.launcher.reports.fast_dp import read_fast_dp
 from services.launcher.reports.xia2 import read_xia2
 from services.launcher.runs import Ending, StepRecord
 from shared.messages import RunState, now
 from tests.launcher.builders import job
-from tests.launcher.samples import CELL, dials_run, xia2_run
+from tests.launcher.samples import CELL, autoproc_run, dials_run, fast_dp_run, xia2_run
 
 
 def test_a_dials_run_is_read_whole(tmp_path):
@@ -111,7 +113,62 @@ def test_a_success_without_results_says_so(tmp_path):
     assert result.reason == "not found among the results: merging statistics, unit cell"
 
 
-READERS = {"dials": (read_dials, dials_run), "xia2": (read_xia2, xia2_run)}
+def test_a_fast_dp_run_is_read_whole(tmp_path):
+    found = read_fast_dp(fast_dp_run(tmp_path))
+    assert found.reduction.space_group == "I 2 3"
+    assert found.reduction.unit_cell == (77.9622, 77.9622, 77.9622, 90, 90, 90)
+    overall, inner, outer = found.reduction.shells
+    assert (overall.r_merge, overall.completeness_percent, overall.n_unique) == (0.033, 84.1, 9801)
+    assert (inner.d_min_A, outer.d_max_A, outer.r_merge) == (6.7, 1.54, 0.61)
+    assert overall.r_pim is None  # fast_dp does not tell it
+    assert found.programs == {"fast_dp": "1.6.2"}
+    assert found.missing == ()
+
+
+def test_without_its_json_a_fast_dp_run_is_read_from_its_container(tmp_path):
+    (fast_dp_run(tmp_path) / "fast_dp.json").unlink()
+    found = read_fast_dp(tmp_path)
+    assert found.reduction.unit_cell == (57.8, 57.8, 150.2, 90, 90, 90)
+    assert [shell.shell for shell in found.reduction.shells] == ["overall", "outer"]
+
+
+def test_an_autoproc_run_has_its_own_reduction_and_that_of_staraniso(tmp_path):
+    found = read_autoproc(autoproc_run(tmp_path))
+    (staraniso,) = found.alternatives
+    assert (found.reduction.space_group, staraniso.name) == ("P 2 2 2", "STARANISO")
+    assert staraniso.reduction.space_group == "P 21 21 21"
+    overall, outer = found.reduction.shells
+    assert (overall.d_max_A, overall.d_min_A, overall.r_merge, overall.cc_half) == (67.417, 2.506, 0.058, 0.995)
+    assert (overall.r_meas, overall.r_meas_anomalous, outer.r_pim) == (0.068, 0.069, None)
+    assert found.programs == {"autoPROC": "1.0.5"}
+
+
+def test_an_autoproc_run_that_failed_has_no_second_reduction(tmp_path):
+    found = read_autoproc(tmp_path)
+    assert (found.alternatives, found.missing) == ((), ("merging statistics", "unit cell"))
+
+
+def test_a_container_with_entities_is_not_expanded(tmp_path):
+    entity = '<!DOCTYPE a [<!ENTITY x "P 1">]>'
+    bomb = f"{entity}<AutoProcContainer><AutoProc><spaceGroup>&x;</spaceGroup></AutoProc></AutoProcContainer>"
+    (tmp_path / "autoPROC.xml").write_text(bomb)
+    assert read_autoproc(tmp_path).reduction.space_group is None
+
+
+@pytest.mark.parametrize("make", [fast_dp_run, autoproc_run], ids=["fast_dp", "autoPROC"])
+def test_what_a_user_opens_first_comes_first(tmp_path, make):
+    read = read_fast_dp if make is fast_dp_run else read_autoproc
+    files = read(make(tmp_path)).files
+    assert files[0].path.endswith(".mtz")
+    assert [file.rank for file in files] == list(range(1, len(files) + 1))
+
+
+READERS = {
+    "dials": (read_dials, dials_run),
+    "xia2": (read_xia2, xia2_run),
+    "fast_dp": (read_fast_dp, fast_dp_run),
+    "autoPROC": (read_autoproc, autoproc_run),
+}
 NASTY = [b"NaN", b"-1", b"null", b"[]", b"{}", b'"x"', b"1e999", b"99999999999999999999", b"\xff"]
 
 
@@ -155,6 +212,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.parametrize("whole_run", ["dials", "xia2", "fast_dp"], indirect=True)  # those that leave JSON
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_value_of_a_wrong_type_is_fatal(whole_run, data):

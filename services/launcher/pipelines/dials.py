@@ -4,6 +4,7 @@ from services.launcher.parameters import Choice, Flag, Number
 from services.launcher.pipelines.model import D_MIN, KNOWN, PAYLOAD, Pipeline, StepPlan, Work, await_images
 
 LIMIT = "resolution_limit.phil"
+IMPORTED = "output.experiments=imported.expt"
 DIALS_PROGRAMS = (
     *("import", "find_spots", "index", "refine", "integrate"),
     *("symmetry", "scale", "estimate_resolution", "merge", "report"),
@@ -31,6 +32,10 @@ def _merging_statistics(work: Work, *limit: str) -> StepPlan:
     return StepPlan(name="merging_statistics", argv=argv, outputs=(result,))
 
 
+def _range(work: Work) -> tuple[str, ...]:
+    return (f"image_range={work.images[0]},{work.images[1]}",) if work.images else ()
+
+
 def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     """Data reduction by DIALS alone, from images to merged intensities."""
     nproc = f"nproc={work.n_processes}"
@@ -43,7 +48,7 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     anomalous = work.options({"anomalous": "anomalous"})
     return (
         await_images(work),
-        _dials("import", ("imported.expt",), work.master_file, "output.experiments=imported.expt"),
+        _dials("import", ("imported.expt",), work.master_file, *work.others, *_range(work), IMPORTED),
         _dials(
             "find_spots", ("strong.refl",), "imported.expt", nproc, *work.options({"d_min": "spotfinder.filter.d_min"})
         ),
@@ -89,5 +94,6 @@ DIALS = Pipeline(
         Choice("outlier", "rejection of outliers; tukey is fast", ("auto", "tukey", "mcd", "sauter_poon")),
     ),
     time_limit_s=3600,
+    multi_sweep=True,
     steps=dials_steps,
 )

@@ -15,6 +15,7 @@ KNOWN = (
     Text("space_group", "known space group", SPACE_GROUP, "a symbol such as P43212"),
     Text("unit_cell", "known unit cell a, b, c [Å], alpha, beta, gamma [degrees]", CELL, "six numbers, commas between"),
 )
+ATOM = Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Work:
     Attributes:
         master_file: absolute path of the NXmx master file.
         n_images: images of the data set.
+        images: first and last image to process, from 1; None: all.
+        others: master files of further sweeps that are processed together with this one.
         n_processes: that one step may use.
         python: the system's python, for the payload's scripts.
         image_deadline_s: how long the last image may be late [s].
@@ -36,6 +39,13 @@ class Work:
     python: str
     image_deadline_s: float
     parameters: Mapping[str, Value]
+    images: tuple[int, int] | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def first_and_last(self) -> tuple[int, int]:
+        """The images to process, from 1."""
+        return self.images or (1, self.n_images)
 
     def options(self, names: Mapping[str, str]) -> tuple[str, ...]:
         """Command line options ``PHIL name=value`` of those parameters that are set."""
@@ -71,6 +81,7 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
+        multi_sweep: whether it can process several sweeps together.
     """
 
     name: str
@@ -80,6 +91,7 @@ class Pipeline:
     remedy: str
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
+    multi_sweep: bool = False
     steps: Callable[[Work], tuple[StepPlan, ...]]
 
 

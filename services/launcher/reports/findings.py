@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.messages import Reduction, ResultFile, Shell, UnitCell
+from shared.messages import Alternative, Reduction, ResultFile, Shell, UnitCell
 
 FileKind = Literal["result", "log", "report", "input"]
 LONGEST_LOG = 16 * 1024 * 1024
@@ -23,6 +23,7 @@ class Findings:
 
     Attributes:
         programs: program name to version.
+        alternatives: further reductions by the same run.
         missing: what should be there after a success, and is not; one sentence each.
     """
 
@@ -30,6 +31,7 @@ class Findings:
     files: tuple[ResultFile, ...] = ()
     programs: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 def load_json(path: Path) -> Any:  # noqa: ANN401 - whatever a program left there
@@ -93,13 +95,13 @@ def read_shell(values: object) -> Shell | None:
 
 
 def list_files(directory: Path, kinds: Mapping[str, FileKind]) -> tuple[ResultFile, ...]:
-    """The files that match the patterns, in the order of the patterns."""
+    """The files that match the patterns, in the order of the patterns, which is their rank."""
     found: dict[str, FileKind] = {}
     for pattern, kind in kinds.items():
         for path in sorted(directory.glob(pattern)):
             if path.is_file() and path.stat().st_size:
                 found.setdefault(str(path), kind)
-    return tuple(ResultFile(path=path, kind=kind) for path, kind in found.items())
+    return tuple(ResultFile(path=path, kind=kind, rank=n) for n, (path, kind) in enumerate(found.items(), start=1))
 
 
 def absent(named: Iterable[tuple[str, object]]) -> tuple[str, ...]:
