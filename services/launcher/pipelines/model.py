@@ -28,6 +28,8 @@ class Work:
         python: the system's python, for the payload's scripts.
         image_deadline_s: how long the last image may be late [s].
         parameters: checked values of the pipeline's allow-list.
+        images: first and last image, counted from 1, both included; None for all.
+        others: master files of further sweeps that are processed together with the first.
     """
 
     master_file: str
@@ -36,6 +38,8 @@ class Work:
     python: str
     image_deadline_s: float
     parameters: Mapping[str, Value]
+    images: tuple[int, int] | None = None
+    others: tuple[str, ...] = ()
 
     def options(self, names: Mapping[str, str]) -> tuple[str, ...]:
         """Command line options ``PHIL name=value`` of those parameters that are set."""
