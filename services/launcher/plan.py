@@ -6,7 +6,7 @@ from typing import get_args
 
 from services.launcher.environment import program_environment
 from services.launcher.parameters import ParameterError, read_parameters
-from services.launcher.pipelines import Pipeline, Work
+from services.launcher.pipelines import Pipeline, StepPlan, UnsuitableWorkError, Work
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
 from shared.messages import PipelineFamily, ProcessCollection, now
@@ -78,7 +78,8 @@ def plan_job(
     """All that a backend needs to run what was asked for.
 
     Raises:
-        RefusedRunError: unknown pipeline, refused parameter, or a directory outside its bounds.
+        RefusedRunError: unknown pipeline, refused parameter, work that its program cannot do, or a directory outside
+            its bounds.
     """
     pipeline = pipeline_of(request, table)
     try:
@@ -98,7 +99,7 @@ def plan_job(
         request=request,
         family=pipeline.family,
         directory=run_directory(request, settings).absolute(),
-        steps=job_steps(pipeline.steps(work)),
+        steps=job_steps(_steps(pipeline, work)),
         time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
         grace_s=settings.grace_s,
         niceness=settings.niceness,
@@ -106,3 +107,10 @@ def plan_job(
         traceparent=traceparent,
         submitted_at=now(),
     )
+
+
+def _steps(pipeline: Pipeline, work: Work) -> tuple[StepPlan, ...]:
+    try:
+        return pipeline.plan(work)
+    except UnsuitableWorkError as unsuitable:
+        raise RefusedRunError(str(unsuitable)) from unsuitable

@@ -30,6 +30,7 @@ from shared.messages.images import (
     SpotsFound as SpotsFound,
 )
 from shared.messages.processing import (
+    NamedReduction as NamedReduction,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,
     ProcessCollection as ProcessCollection,

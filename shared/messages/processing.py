@@ -104,6 +104,7 @@ class ResultFile(Part):
 
     path: str = Field(description="absolute path")
     kind: Literal["result", "log", "report", "input"]
+    rank: PositiveInt = Field(default=4, description="1 is what a user wants to open first; equal ranks are siblings")
 
 
 class Reduction(Part):
@@ -114,6 +115,16 @@ class Reduction(Part):
     shells: tuple[Shell, ...] = Field(default=(), description="overall, inner, outer")
     n_spots: NonNegativeInt | None = Field(default=None, description="strong spots found")
     n_indexed: NonNegativeInt | None = Field(default=None, description="spots indexed")
+    beam_centre_mm: tuple[float, float] | None = Field(
+        default=None, description="refined, along the detector's fast and slow axis, from its first pixel [mm]"
+    )
+    n_indexed_by_lattice: tuple[NonNegativeInt, ...] = Field(default=(), description="spots indexed of each crystal")
+
+
+class NamedReduction(Reduction):
+    """A second result of the same run, on its own terms."""
+
+    name: str = Field(description="what made it, such as staraniso, whose limit of resolution is an ellipsoid")
 
 
 class ProcessingResult(Message):
@@ -125,6 +136,7 @@ class ProcessingResult(Message):
     state: RunState
     reason: str | None = Field(default=None, description="why it did not succeed, with the program's last words")
     reduction: Reduction = Reduction()
+    alternatives: tuple[NamedReduction, ...] = Field(default=(), description="further results of the same run")
     steps: tuple[Step, ...] = ()
     files: tuple[ResultFile, ...] = ()
     command: tuple[str, ...] = Field(default=(), description="argument vector of the run")

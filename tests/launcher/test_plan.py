@@ -45,7 +45,7 @@ def test_a_visit_below_a_data_root_is_accepted(tmp_path):
 
 
 def test_an_unknown_pipeline_is_refused_with_the_names_of_those_there_are(tmp_path):
-    with pytest.raises(RefusedRunError, match="there are dials, xia2-dials"):
+    with pytest.raises(RefusedRunError, match="there are dials, fast_dp, xia2-dials"):
         plan_job(request(tmp_path, "xia3"), settings(tmp_path), TABLE, {})
 
 

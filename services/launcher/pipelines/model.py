@@ -1,5 +1,6 @@
 """What a pipeline is: its programs, the parameters it takes, its steps, and the rule that judges each."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,22 @@ KNOWN = (
 )
 
 
+class UnsuitableWorkError(ValueError):
+    """What a pipeline's program cannot do; the text says why, and what can."""
+
+
+def image_file(path: str, image: int) -> str:
+    """The file that holds an image, counted from 1: a master holds all, a template ``a_####.cbf`` names each."""
+    before, hashes, after = re.fullmatch(r"(.*?)(#*)([^#]*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
+    return f"{before}{image:0{len(hashes)}d}{after}" if hashes else path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a pipeline is asked to do.
 
     Attributes:
-        master_file: absolute path of the NXmx master file.
+        master_file: absolute path of the NXmx master file, or a template such as a_####.cbf, whose file 1 is image 1.
         n_images: images of the data set.
         n_processes: that one step may use.
         python: the system's python, for the payload's scripts.
@@ -40,6 +51,16 @@ class Work:
     parameters: Mapping[str, Value]
     images: tuple[int, int] | None = None
     others: tuple[str, ...] = ()
+
+    @property
+    def is_template(self) -> bool:
+        """Whether every image is a file of its own."""
+        return "#" in self.master_file
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """First and last image to process, counted from 1."""
+        return self.images or (1, self.n_images)
 
     def options(self, names: Mapping[str, str]) -> tuple[str, ...]:
         """Command line options ``PHIL name=value`` of those parameters that are set."""
@@ -75,6 +96,8 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
+        several_sweeps: whether it takes more than one.
+        cell_alone: whether it takes a unit cell without its space group.
     """
 
     name: str
@@ -85,11 +108,39 @@ class Pipeline:
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
+    several_sweeps: bool = False
+    cell_alone: bool = True
+
+    def plan(self, work: Work) -> tuple[StepPlan, ...]:
+        """The steps of this work.
+
+        Raises:
+            UnsuitableWorkError: the program cannot do it.
+        """
+        first, last = work.range
+        if not 1 <= first <= last <= work.n_images:
+            raise UnsuitableWorkError(f"images {first} to {last} are not among the {work.n_images} of the collection")
+        if work.others and not self.several_sweeps:
+            raise UnsuitableWorkError(f"{self.name} takes one sweep; dials and xia2-dials take several")
+        if work.others and work.images:
+            raise UnsuitableWorkError("a range of images goes with one sweep; leave out the range, or the other sweeps")
+        if "unit_cell" in work.parameters and "space_group" not in work.parameters and not self.cell_alone:
+            raise UnsuitableWorkError(f"{self.name} takes a unit cell only with its space group; give space_group, too")
+        return self.steps(work)
 
 
-def await_images(work: Work) -> StepPlan:
-    """The step that every pipeline begins with."""
-    argv = (work.python, f"{PAYLOAD}/await_images.py", work.master_file, str(work.n_images))
-    return StepPlan(
-        name="await_images", argv=(*argv, f"{work.image_deadline_s:g}", "images.json"), outputs=("images.json",)
+def await_images(work: Work) -> tuple[StepPlan, ...]:
+    """The steps that every pipeline begins with: all images of the range, and something of every other sweep."""
+    _, last = work.range
+    of_other = (
+        _await(work, image_file(other, 1), 1, f"_{number}") for number, other in enumerate(work.others, start=2)
     )
+    if work.is_template:
+        return (_await(work, image_file(work.master_file, last), 1), *of_other)
+    return (_await(work, work.master_file, last), *of_other)
+
+
+def _await(work: Work, file: str, n_images: int, sweep: str = "") -> StepPlan:
+    name, result = f"await_images{sweep}", f"images{sweep}.json"
+    argv = (work.python, f"{PAYLOAD}/await_images.py", file, str(n_images), f"{work.image_deadline_s:g}", result)
+    return StepPlan(name=name, argv=argv, outputs=(result,))

@@ -1,0 +1,39 @@
+"""fast_dp, which needs XDS and CCP4: quick figures of a data set's quality."""
+
+from services.launcher.parameters import Number, Text
+from services.launcher.pipelines.model import D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
+
+OPTIONS = {"d_min": "-r", "d_max": "-R", "space_group": "-s", "unit_cell": "-c", "atom": "-a"}
+
+
+def fast_dp_steps(work: Work) -> tuple[StepPlan, ...]:
+    """fast_dp ends with status 0 whatever happens; its results are written after a success only."""
+    first, last = (str(image) for image in work.range)
+    asked = {name: _spaceless(name, str(value)) for name, value in work.parameters.items()}
+    options = [word for name, option in OPTIONS.items() if name in asked for word in (option, asked[name])]
+    cores = ("-j", "1", "-k", str(work.n_processes))
+    argv = ("fast_dp", "-1", first, "-N", last, *cores, *options, image_file(work.master_file, 1))
+    return (*await_images(work), StepPlan(name="fast_dp", argv=argv, outputs=("fast_dp.json", "fast_dp.mtz")))
+
+
+def _spaceless(name: str, value: str) -> str:
+    """Cells with commas and symbols without spaces, as fast_dp splits and looks them up."""
+    return ",".join(value.replace(",", " ").split()) if name == "unit_cell" else value.replace(" ", "")
+
+
+FAST_DP = Pipeline(
+    name="fast_dp",
+    family="fast_dp",
+    programs=("fast_dp", "xds_par", "pointless", "aimless"),
+    modules=("h5py",),
+    remedy="install fast_dp with CCP4, and XDS with an HDF5 plugin, or put them on the launcher's PATH",
+    parameters=(
+        D_MIN,
+        Number("d_max", "low resolution limit", 5, 200, "Å"),
+        *KNOWN,
+        Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se"),
+    ),
+    time_limit_s=1800,
+    steps=fast_dp_steps,
+    cell_alone=False,
+)
