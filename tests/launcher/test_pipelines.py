@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.launcher.parameters import Choice, Flag, Number, ParameterError, Text, read_parameters
-from services.launcher.pipelines import TABLE, UnsuitableWorkError, Work
+from services.launcher.pipelines import TABLE, UnsuitableWorkError, Work, image_file
 
 ALL = tuple(TABLE.values())
 
@@ -140,6 +140,19 @@ def test_images_that_were_not_taken_are_refused(pipeline, images):
 def test_of_images_in_files_of_their_own_the_last_is_awaited(pipeline):
     assert pipeline.plan(work(TEMPLATE))[0].argv[-4:] == ("/data/a_1_0040.cbf", "1", "60", "images.json")
     assert pipeline.plan(work({**TEMPLATE, **RANGE}))[0].argv[-4] == "/data/a_1_0030.cbf"
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/data/a_1_master.h5", "/data/a_1_master.h5"),
+        ("/data/a_1_####.cbf", "/data/a_1_0007.cbf"),
+        ("/data/a#2_##.cbf.gz", "/data/a#2_07.cbf.gz"),
+        ("/data/a_#.cbf", "/data/a_7.cbf"),
+    ],
+)
+def test_the_number_of_an_image_takes_the_place_of_the_last_hashes(path, file):
+    assert image_file(path, 7) == file
 
 
 def test_a_template_is_given_as_each_program_takes_it():

@@ -49,6 +49,12 @@ def test_an_unknown_pipeline_is_refused_with_the_names_of_those_there_are(tmp_pa
         plan_job(request(tmp_path, "xia3"), settings(tmp_path), TABLE, {})
 
 
+def test_work_that_the_program_cannot_do_is_refused(tmp_path):
+    asked = request(tmp_path, "fast_dp", parameters={"unit_cell": "78.9,78.9,37.1,90,90,90"})
+    with pytest.raises(RefusedRunError, match="give space_group, too"):
+        plan_job(asked, settings(tmp_path), TABLE, {})
+
+
 @pytest.mark.parametrize(
     ("name", "family"),
     [("dials", "dials"), ("xia2-dials", "xia2"), ("xia2-3dii", "xia2"), ("autoproc", "autoPROC"), ("?", "dials")],
