@@ -58,6 +58,8 @@ ROUTES = (
     Route(m.AnnouncementRejected, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.FindSpots, "ingester", Q, "find-spots", ("spotfinder",), priority=6, rotation_priority=4),
     Route(m.ProcessCollection, "ingester", Q, "process-collection", ("launcher",)),
+    Route(m.ProcessCollection, "launcher", Q, "process-collection", ("launcher",)),
+    Route(m.CancelProcessing, WORLD, Q, "cancel-processing", ("launcher",), priority=7),
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6, rotation_priority=4),
     Route(m.RunChanged, "launcher", V, "RunChanged", ("aggregator",)),
     Route(m.ProcessingResult, "launcher", Q, "{family}-results", ("writer",)),
@@ -97,8 +99,11 @@ class Topology:
         routes = tuple(routes_of(type(message)))
         if not routes:
             raise LookupError(f"shared/topology.py has no route for {type(message).__name__}")
+        told = set()
         for route in routes:
-            if not (route.outside and self.shadow) and (name := self._target(route, message)):
+            name = None if route.outside and self.shadow else self._target(route, message)
+            if name and name not in told:
+                told.add(name)
                 yield route, name
 
     def _target(self, route: Route, message: m.Message) -> str | None:

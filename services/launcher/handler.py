@@ -7,34 +7,40 @@ import anyio
 from anyio import to_thread
 from opentelemetry import trace
 
-from services.launcher.backends import BackendError
+from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.installed import missing_software
-from services.launcher.launcher import Launcher
+from services.launcher.launcher import Launcher, Waiting
 from services.launcher.pipelines import image_file
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.runs import Job, RunStatus
-from services.launcher.telling import changed, refused
+from services.launcher.telling import changed, not_begun
 from shared import telemetry
-from shared.messages import Message, ProcessCollection, RunState
+from shared.messages import CancelProcessing, Message, ProcessCollection, RunState
 
 WAITING = RunStatus(RunState.QUEUED)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
-    """Holds the delivery until the data are there and a slot is free; done once the run is submitted.
+    """Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
 
     A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
     then it is repeated here.
     """
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
+    family = family_of(request, launcher.table)
     try:
         job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
         followed = job.run_id in launcher.flights
         known = await launcher.backend.status(job)
         status = known if known and (known.ending or followed) else await _start(job, known, launcher)
     except (RefusedRunError, BackendError, OSError) as refusal:
-        for message in refused(request, family_of(request, launcher.table), str(refusal)):
+        for message in not_begun(request, family, str(refusal)):
+            yield message
+        return
+    if status is None:
+        reason = str(await _cancelled(request, launcher) or "cancelled")
+        for message in not_begun(request, family, reason, RunState.CANCELLED):
             yield message
         return
     yield changed(job, status)
@@ -42,22 +48,68 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
         yield await to_thread.run_sync(report, job, known.ending)
 
 
-async def _start(job: Job, known: RunStatus | None, launcher: Launcher) -> RunStatus:
-    """The run's status, once the backend has it and the supervisor follows it."""
+async def _start(job: Job, known: RunStatus | None, launcher: Launcher) -> RunStatus | None:
+    """The run's status, once the backend has it and the supervisor follows it; None: it is cancelled before that."""
+    with anyio.CancelScope() as scope:
+        launcher.waiting.append(waiting := Waiting(job.request, scope))
+        try:
+            if known is None and await _cancelled(job.request, launcher):
+                return None
+            return await _submit(job, known, launcher)
+        finally:
+            launcher.waiting.remove(waiting)
+            if job.run_id not in launcher.flights:
+                launcher.flights.release(job.run_id)
+    if job.run_id not in launcher.flights:
+        return None
+    await launcher.backend.cancel(job)
+    return await launcher.backend.status(job) or WAITING
+
+
+async def _submit(job: Job, known: RunStatus | None, launcher: Launcher) -> RunStatus:
     if known is None:
         await _check_software(job, launcher)
         await _await_master(job, launcher)
-    flights = launcher.flights
-    if flights.full:
+    if launcher.flights.full:
         await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
-    await flights.reserve(job.run_id)
-    try:
-        await launcher.backend.submit(job)
-    except BackendError:
-        flights.release(job.run_id)
-        raise
-    flights.follow(job)
+    await launcher.flights.reserve(job.run_id)
+    pause_s, told = launcher.settings.poll_s, ""
+    while down := await _hand_over(job, launcher):
+        if down != told:
+            await launcher.publish(changed(job, WAITING, f"held: {down}"))
+        told = down
+        await anyio.sleep(pause_s)
+        pause_s = min(2 * pause_s, launcher.settings.longest_pause_s)
     return await launcher.backend.status(job) or WAITING
+
+
+async def _hand_over(job: Job, launcher: Launcher) -> str:
+    """Why the place cannot be reached now; empty once it has the run, which the supervisor then follows."""
+    with anyio.CancelScope(shield=True):
+        try:
+            await launcher.backend.submit(job)
+        except BackendDownError as down:
+            return str(down)
+        launcher.flights.follow(job)
+    return ""
+
+
+async def cancel(message: CancelProcessing, launcher: Launcher) -> AsyncIterator[Message]:
+    """End what runs, and let nothing begin that was asked for before; what is unknown is remembered all the same."""
+    await to_thread.run_sync(launcher.cancellations.add, message)
+    for job in launcher.flights.jobs():
+        if message.concerns(job.request):
+            await launcher.backend.cancel(job)
+    for waiting in launcher.waiting:
+        if message.concerns(waiting.request):
+            waiting.scope.cancel()
+    nothing: tuple[Message, ...] = ()
+    for reply in nothing:
+        yield reply
+
+
+async def _cancelled(request: ProcessCollection, launcher: Launcher) -> CancelProcessing | None:
+    return await to_thread.run_sync(launcher.cancellations.of, request)
 
 
 async def _check_software(job: Job, launcher: Launcher) -> None:

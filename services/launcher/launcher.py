@@ -3,14 +3,25 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from anyio import CancelScope
+
 from services.launcher.backends import Backend
+from services.launcher.cancellations import Cancellations
 from services.launcher.inflight import InFlight
 from services.launcher.pipelines import TABLE
 from services.launcher.plan import Table
 from services.launcher.settings import Settings
-from shared.messages import Message
+from shared.messages import Message, ProcessCollection
 
 Publish = Callable[[Message], Awaitable[None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """A request in hand whose run has not begun; cancelling the scope ends the wait."""
+
+    request: ProcessCollection
+    scope: CancelScope
 
 
 @dataclass(frozen=True)
@@ -19,11 +30,15 @@ class Launcher:
 
     Attributes:
         publish: says at once what belongs to no delivery, or cannot wait for its settlement.
+        cancellations: what shall not run.
         table: the pipelines by name.
+        waiting: what is asked for but not submitted yet.
     """
 
     settings: Settings
     backend: Backend
     flights: InFlight
     publish: Publish
+    cancellations: Cancellations
     table: Table = field(default_factory=lambda: TABLE)
+    waiting: list[Waiting] = field(default_factory=list)

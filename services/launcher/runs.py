@@ -64,7 +64,11 @@ class Job(BaseModel):
 def run_ref(request: ProcessCollection) -> RunRef:
     """The run that a request asks for."""
     return RunRef(
-        run_id=request.run_id, collection=request.collection.ref, pipeline=request.pipeline, attempt=request.attempt
+        run_id=request.run_id,
+        collection=request.collection.ref,
+        pipeline=request.pipeline,
+        attempt=request.attempt,
+        parameters=request.parameters,
     )
 
 

@@ -40,6 +40,12 @@ class Settings(ServiceSettings):
     image_deadline_s: PositiveFloat = Field(
         default=120, description="a run fails if its last image is not written after so long [s]"
     )
+    retries: NonNegativeInt = Field(
+        default=1, description="how often a run is started anew that was lost with its node; failed runs are not"
+    )
+    longest_pause_s: PositiveFloat = Field(
+        default=30, description="longest time between two tries to reach a place that is down [s]"
+    )
     poll_s: PositiveFloat = Field(default=0.5, description="time between two looks at files and runs [s]")
     data_roots: tuple[Path, ...] = Field(
         default=(),

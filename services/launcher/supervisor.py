@@ -9,6 +9,7 @@ from anyio import to_thread
 from services.launcher.backends import BackendError
 from services.launcher.launcher import Launcher
 from services.launcher.reports import report
+from services.launcher.retries import explained, next_attempt
 from services.launcher.runs import Ending, Job
 from services.launcher.telling import changed, record_spans, vanished
 from shared import logs, telemetry
@@ -49,8 +50,13 @@ async def look_at(job: Job, launcher: Launcher) -> None:
 
 async def _conclude(job: Job, ending: Ending, launcher: Launcher) -> None:
     """The end is remembered as published only afterwards: whoever dies in between says the same again."""
-    await launcher.publish(await to_thread.run_sync(report, job, ending))
-    record_spans(job, ending)
+    cancel = await to_thread.run_sync(launcher.cancellations.of, job.request)
+    again = None if cancel else next_attempt(job.request, ending, launcher.settings.retries)
+    told = explained(ending, cancel, again)
+    await launcher.publish(await to_thread.run_sync(report, job, told))
+    if again:
+        await launcher.publish(again)
+    record_spans(job, told)
     await launcher.backend.forget(job)
     launcher.flights.release(job.run_id)
     log.info("run %s %s", job.run_id, ending.state)

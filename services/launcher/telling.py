@@ -19,15 +19,18 @@ def changed(job: Job, status: RunStatus, detail: str | None = None) -> RunChange
         steps=tuple(step.message() for step in status.steps),
         n_steps=len(job.steps),
         detail=detail or (status.ending.reason if status.ending else None),
+        directory=str(job.directory),
         at=now(),
     )
 
 
-def refused(request: ProcessCollection, family: PipelineFamily, reason: str) -> Iterator[Message]:
-    """The end of a run that cannot begin."""
+def not_begun(
+    request: ProcessCollection, family: PipelineFamily, reason: str, state: RunState = RunState.FAILED
+) -> Iterator[Message]:
+    """The end of a run that cannot begin, or shall not."""
     run, at = run_ref(request), now()
-    yield RunChanged(run=run, state=RunState.FAILED, detail=reason, at=at)
-    yield ProcessingResult(run=run, family=family, state=RunState.FAILED, reason=reason, ended_at=at)
+    yield RunChanged(run=run, state=state, detail=reason, at=at)
+    yield ProcessingResult(run=run, family=family, state=state, reason=reason, ended_at=at)
 
 
 def vanished(job: Job) -> RunStatus:

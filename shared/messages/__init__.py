@@ -30,7 +30,8 @@ from shared.messages.images import (
     SpotsFound as SpotsFound,
 )
 from shared.messages.processing import (
-    NamedReduction as NamedReduction,
+    Alternative as Alternative,
+    CancelProcessing as CancelProcessing,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,
     ProcessCollection as ProcessCollection,

@@ -2,13 +2,13 @@
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, Self
 
 import orjson
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from shared.messages.collection import Collection, UnitCell
-from shared.messages.envelope import CollectionRef, Message, Moment, Part
+from shared.messages.envelope import CollectionRef, Message, Moment, Part, now
 
 PipelineFamily = Literal["dials", "xia2", "fast_dp", "autoPROC"]
 Parameters = dict[str, str | int | float | bool]
@@ -22,6 +22,8 @@ class ProcessCollection(Message):
     pipeline: str = Field(description="name in the launcher's table, such as dials or xia2-dials")
     parameters: Parameters = Field(default_factory=dict, description="from the pipeline's allow-list")
     attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
+    n_retries: NonNegativeInt = Field(default=0, description="attempts before this one that were lost with their node")
+    asked_at: Moment = Field(default_factory=now, description="when it was asked for")
 
     @property
     def run_id(self) -> str:
@@ -29,6 +31,35 @@ class ProcessCollection(Message):
         c = self.collection
         asked = orjson.dumps([self.parameters, c.master_path.as_posix()], option=orjson.OPT_SORT_KEYS)
         return f"{c.beamline}-{c.dcid}-{self.pipeline}-{sha256(asked).hexdigest()[:8]}-{self.attempt}".lower()
+
+
+class CancelProcessing(Message):
+    """Processing that shall not begin or not go on: one run, or all that was asked for a collection before now."""
+
+    schema_: Literal["cancel-processing/1"] = Field(default="cancel-processing/1", alias="schema")
+    run_id: str | None = Field(default=None, min_length=1, max_length=200, description="the run, if it is one")
+    collection: CollectionRef | None = Field(default=None, description="the collection, if it is all of its runs")
+    pipeline: str | None = Field(default=None, description="of the collection's runs only those of this pipeline")
+    cancelled_by: str | None = Field(default=None, max_length=100, description="who says so")
+    reason: str | None = Field(default=None, max_length=500, description="why")
+    cancelled_at: Moment = Field(default_factory=now, description="what is asked for later is not concerned")
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if (self.run_id is None) == (self.collection is None):
+            raise ValueError("either run_id or collection says what is cancelled")
+        return self
+
+    def concerns(self, request: ProcessCollection) -> bool:
+        """Whether it cancels this request."""
+        if self.run_id:
+            return self.run_id == request.run_id
+        of_pipeline = self.pipeline is None or self.pipeline == request.pipeline
+        return self.collection == request.collection.ref and of_pipeline and request.asked_at <= self.cancelled_at
+
+    def __str__(self) -> str:
+        by = f" by {self.cancelled_by}" if self.cancelled_by else ""
+        return f"cancelled{by}" + (f": {self.reason}" if self.reason else "")
 
 
 class RunState(StrEnum):
@@ -55,6 +86,7 @@ class RunRef(Part):
     collection: CollectionRef
     pipeline: str
     attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
+    parameters: Parameters = Field(default_factory=dict, description="what was asked for beside the defaults")
 
 
 class Step(Part):
@@ -74,6 +106,7 @@ class RunChanged(Message):
     steps: tuple[Step, ...] = Field(default=(), description="all steps so far, in order")
     n_steps: NonNegativeInt = Field(default=0, description="steps that the pipeline has in all")
     detail: str | None = Field(default=None, description="one line for the operator")
+    directory: str | None = Field(default=None, description="absolute path of the run's files")
     at: Moment
 
 
@@ -121,10 +154,11 @@ class Reduction(Part):
     n_indexed_by_lattice: tuple[NonNegativeInt, ...] = Field(default=(), description="spots indexed of each crystal")
 
 
-class NamedReduction(Reduction):
-    """A second result of the same run, on its own terms."""
+class Alternative(Part):
+    """A second reduction of the same data by the same run, such as STARANISO's beside autoPROC's own."""
 
-    name: str = Field(description="what made it, such as staraniso, whose limit of resolution is an ellipsoid")
+    name: str = Field(description="such as STARANISO")
+    reduction: Reduction
 
 
 class ProcessingResult(Message):
@@ -136,12 +170,13 @@ class ProcessingResult(Message):
     state: RunState
     reason: str | None = Field(default=None, description="why it did not succeed, with the program's last words")
     reduction: Reduction = Reduction()
-    alternatives: tuple[NamedReduction, ...] = Field(default=(), description="further results of the same run")
+    alternatives: tuple[Alternative, ...] = Field(default=(), description="further reductions by the same run")
     steps: tuple[Step, ...] = ()
     files: tuple[ResultFile, ...] = ()
     command: tuple[str, ...] = Field(default=(), description="argument vector of the run")
     programs: dict[str, str] = Field(default_factory=dict, description="program name to version")
     host: str | None = Field(default=None, description="where it ran")
+    directory: str | None = Field(default=None, description="absolute path of the run's files")
     started_at: Moment | None = None
     ended_at: Moment
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.aggregator.web.app import make_app
 from services.aggregator.web.formats import local
-from shared.messages import NamedReduction, RunState
+from shared.messages import Alternative, Reduction, RunState
 from tests.aggregator.builders import (
     LATE,
     ROTATION,
@@ -107,13 +107,14 @@ async def test_the_page_of_a_run_shows_steps_statistics_cell_and_files():
 async def test_a_second_result_of_a_run_is_shown_beside_the_first():
     first = recorded()
     found = first.result.reduction.model_copy(update={"n_indexed_by_lattice": (40000, 6007)})
-    second = NamedReduction(name="staraniso", space_group="P 43 21 2", shells=(shell("overall", 54.1, 1.41, 1.0),))
+    anisotropic = Reduction(space_group="P 43 21 2", shells=(shell("overall", 54.1, 1.41, 1.0),))
+    second = Alternative(name="STARANISO", reduction=anisotropic)
     result = first.result.model_copy(update={"reduction": found, "alternatives": (second,)})
     night = [heard(first.model_copy(update={"result": result}))]
 
     text = (await get("/", night)).text
 
-    for words in ("staraniso", "P 43 21 2", "54.10 \N{EN DASH} 1.41", "P 41 21 2", "of 2 crystals"):
+    for words in ("STARANISO", "P 43 21 2", "54.10 \N{EN DASH} 1.41", "P 41 21 2", "of 2 crystals"):
         assert words in text
 
 

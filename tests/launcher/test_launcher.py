@@ -10,7 +10,8 @@ import pytest
 from services.launcher.backends import BackendError
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
-from services.launcher.handler import launch
+from services.launcher.cancellations import Cancellations
+from services.launcher.handler import cancel, launch
 from services.launcher.inflight import InFlight
 from services.launcher.launcher import Launcher
 from services.launcher.pipelines import TABLE
@@ -19,12 +20,13 @@ from services.launcher.supervisor import adopt_runs, look_at, supervise
 from shared import telemetry
 from shared.bus import BrokerError
 from shared.memory import MemoryBus
-from shared.messages import ProcessCollection, ProcessingResult, RunChanged, RunState
+from shared.messages import CancelProcessing, ProcessCollection, ProcessingResult, RunChanged, RunState
 from shared.pulse import Pulse
 from shared.service import Inbox, Member, body_as
 from tests.launcher.builders import FIRST, PYTHON, SECOND, job, request, settings, step, table, until
 
 QUEUE = "/queue/process-collection"
+CANCELS = "/queue/cancel-processing"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -37,6 +39,9 @@ class Mesh:
 
     def ask(self, asked, **headers):
         self.bus.broker.put(QUEUE, asked.to_json(), **headers)
+
+    def cancel(self, **what):
+        self.bus.broker.put(CANCELS, CancelProcessing(**what).to_json())
 
     def said(self, kind):
         return [message for message in self.bus.broker.sent if isinstance(message, kind)]
@@ -62,7 +67,8 @@ def make(visit, rows, bus=None, backend=None, **changes):
     (visit / "lysozyme/xtal1_1_master.h5").write_text("images")
     bus = bus or MemoryBus("launcher")
     backend = backend or LocalBackend(RunIndex(chosen.state_directory), PYTHON)
-    return Mesh(bus, Launcher(chosen, backend, InFlight(chosen.slots), bus.publish, rows))
+    cancellations = Cancellations(chosen.state_directory / "cancelled")
+    return Mesh(bus, Launcher(chosen, backend, InFlight(chosen.slots), bus.publish, cancellations, rows))
 
 
 @asynccontextmanager
@@ -74,6 +80,9 @@ async def running(mesh):
         tasks.start_soon(supervise, mesh.launcher)
         await member.listen(
             Inbox(QUEUE, body_as(ProcessCollection), partial(launch, launcher=mesh.launcher), prefetch=2)
+        )
+        await member.listen(
+            Inbox(CANCELS, body_as(CancelProcessing), partial(cancel, launcher=mesh.launcher), prefetch=1)
         )
         yield mesh
         tasks.cancel_scope.cancel()

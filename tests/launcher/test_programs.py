@@ -102,8 +102,8 @@ async def test_a_run_that_succeeds_gives_cell_statistics_files_and_how_it_ran(tm
 
 async def test_autoproc_gives_staraniso_s_result_beside_its_own(tmp_path):
     result = await result_of(*mesh_of(tmp_path, "autoPROC", ends="well"))
-    assert [found.name for found in result.alternatives] == ["staraniso"]
-    assert '"name":"staraniso"' in result.to_json().decode()
+    assert [found.name for found in result.alternatives] == ["STARANISO"]
+    assert '"name":"STARANISO"' in result.to_json().decode()
 
 
 @every_pipeline

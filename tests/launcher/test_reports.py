@@ -177,9 +177,17 @@ def test_an_autoproc_run_is_read_from_the_first_cell_and_the_last_scaling(tmp_pa
 
 
 def test_staraniso_is_a_second_result_of_the_same_run(tmp_path):
-    (staraniso,) = read_autoproc(autoproc_run(tmp_path)).alternatives
-    assert (staraniso.name, staraniso.space_group) == ("staraniso", "P 2 2 2")
-    assert (staraniso.shells[0].d_min_A, staraniso.shells[0].completeness_percent) == (2.21, 61.7)
+    (second,) = read_autoproc(autoproc_run(tmp_path)).alternatives
+    assert (second.name, second.reduction.space_group) == ("STARANISO", "P 2 2 2")
+    (shell,) = second.reduction.shells
+    assert (shell.d_min_A, shell.completeness_percent) == (2.21, 61.7)
+
+
+def test_the_version_of_an_autoproc_run_that_ended_early_is_in_its_log(tmp_path):
+    (tmp_path / "02_autoPROC.log").write_text("autoPROC snapshot 1.0.5 (20240123)\n")
+    findings = read_autoproc(tmp_path)
+    assert findings.programs == {"autoPROC": "20240123"}
+    assert findings.missing == ("merging statistics", "unit cell", "space group")
 
 
 def test_without_staraniso_there_is_one_result(tmp_path):
@@ -289,11 +297,15 @@ def test_no_mutilation_is_fatal(whole_run, data):
 
 def check(findings):
     """No number that is not one gets through, and none that the database could not hold."""
-    for reduction in (findings.reduction, *findings.alternatives):
+    for reduction in reductions_of(findings):
         assert all(0 < value < math.inf for value in reduction.unit_cell or ())
         assert all(math.isfinite(value) for value in numbers_of(reduction))
         assert all(shell.d_max_A >= shell.d_min_A > 0 for shell in reduction.shells)
         assert all(shell.n_observations < 2**31 for shell in reduction.shells)
+
+
+def reductions_of(findings):
+    return [findings.reduction, *(second.reduction for second in findings.alternatives)]
 
 
 def numbers_of(reduction):
@@ -328,7 +340,7 @@ def test_no_number_is_reported_that_is_not_in_a_file(plain_run, data):
     victim.write_bytes(mutilate(files[victim], data))
     there = {number for path in files for number in numbers_in(path.read_bytes())}
     findings = read(directory)
-    reported = [value for reduction in (findings.reduction, *findings.alternatives) for value in numbers_of(reduction)]
+    reported = [value for reduction in reductions_of(findings) for value in numbers_of(reduction)]
     assert set(reported) <= there
     victim.write_bytes(files[victim])
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from services.writer.handler import record_collection, record_end, record_processing, record_spots
 from services.writer.schema import collections, crystals, grid_results, images, metadata, processing_results, shells
 from shared.messages import (
+    Alternative,
     CollectionRef,
-    NamedReduction,
     ProcessingRecorded,
     ProcessingResult,
     Reduction,
@@ -177,7 +177,9 @@ async def test_a_processing_result_is_recorded_with_its_shells(writer):
 
 
 async def test_a_second_result_of_a_run_is_recorded_whole_beside_the_first(writer):
-    second = NamedReduction(name="staraniso", **{**dict(processed().reduction), "beam_centre_mm": (92.4, 94.7)})
+    second = Alternative(
+        name="STARANISO", reduction=processed().reduction.model_copy(update={"beam_centre_mm": (92.4, 94.7)})
+    )
     result = processed(alternatives=(second,), files=(ResultFile(path="/a/merged.mtz", kind="result", rank=1),))
     await replies(record_processing, result, writer)
     (run,) = await writer.rows(processing_results)

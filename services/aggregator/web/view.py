@@ -37,6 +37,7 @@ class RunView:
     n_done: int
     changed_at: datetime | None
     recorded_at: datetime | None
+    directory: str | None
     result: ProcessingResult | None
     trace_id: str | None
 
@@ -203,6 +204,7 @@ def _run(run: RunRecord, trace_id: str | None) -> RunView:
         n_done=sum(step.state == "done" for step in steps),
         changed_at=run.at,
         recorded_at=run.recorded.recorded_at if run.recorded else None,
+        directory=(result and result.directory) or (run.changed and run.changed.directory) or None,
         result=result,
         trace_id=trace_id,
     )

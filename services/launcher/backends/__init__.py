@@ -9,6 +9,10 @@ class BackendError(Exception):
     """The place where runs happen refused something."""
 
 
+class BackendDownError(BackendError):
+    """The place cannot be reached now; try again later."""
+
+
 class Backend(Protocol):
     """Starts runs and knows them again after a restart."""
 
@@ -16,6 +20,7 @@ class Backend(Protocol):
         """Start a run, or do nothing if it is known already.
 
         Raises:
+            BackendDownError: the place cannot be reached now.
             BackendError: it cannot be started.
         """
         ...

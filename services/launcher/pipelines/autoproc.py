@@ -29,7 +29,7 @@ def _sweep(work: Work) -> str:
     if "," in work.master_file:
         raise UnsuitableWorkError(f"autoPROC takes no path with a comma: {path}; rename it, or process with dials")
     name = re.sub(r"[^A-Za-z0-9]", "", path.stem.partition("#")[0].removesuffix("_master"))
-    first, last = work.range
+    first, last = work.first_and_last
     return f"x{name},{path.parent},{path.name},{first},{last}"
 
 

@@ -118,5 +118,5 @@ DIALS = Pipeline(
     ),
     time_limit_s=3600,
     steps=dials_steps,
-    several_sweeps=True,
+    multi_sweep=True,
 )

@@ -1,14 +1,14 @@
 """fast_dp, which needs XDS and CCP4: quick figures of a data set's quality."""
 
-from services.launcher.parameters import Number, Text
-from services.launcher.pipelines.model import D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
+from services.launcher.parameters import Number
+from services.launcher.pipelines.model import ATOM, D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
 
 OPTIONS = {"d_min": "-r", "d_max": "-R", "space_group": "-s", "unit_cell": "-c", "atom": "-a"}
 
 
 def fast_dp_steps(work: Work) -> tuple[StepPlan, ...]:
     """fast_dp ends with status 0 whatever happens; its results are written after a success only."""
-    first, last = (str(image) for image in work.range)
+    first, last = (str(image) for image in work.first_and_last)
     asked = {name: _spaceless(name, str(value)) for name, value in work.parameters.items()}
     options = [word for name, option in OPTIONS.items() if name in asked for word in (option, asked[name])]
     cores = ("-j", "1", "-k", str(work.n_processes))
@@ -31,7 +31,7 @@ FAST_DP = Pipeline(
         D_MIN,
         Number("d_max", "low resolution limit", 5, 200, "Å"),
         *KNOWN,
-        Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se"),
+        ATOM,
     ),
     time_limit_s=1800,
     steps=fast_dp_steps,

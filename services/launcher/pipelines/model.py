@@ -16,6 +16,7 @@ KNOWN = (
     Text("space_group", "known space group", SPACE_GROUP, "a symbol such as P43212"),
     Text("unit_cell", "known unit cell a, b, c [Å], alpha, beta, gamma [degrees]", CELL, "six numbers, commas between"),
 )
+ATOM = Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se")
 
 
 class UnsuitableWorkError(ValueError):
@@ -58,7 +59,7 @@ class Work:
         return "#" in self.master_file
 
     @property
-    def range(self) -> tuple[int, int]:
+    def first_and_last(self) -> tuple[int, int]:
         """First and last image to process, counted from 1."""
         return self.images or (1, self.n_images)
 
@@ -96,7 +97,7 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
-        several_sweeps: whether it takes more than one.
+        multi_sweep: whether it takes more than one.
         cell_alone: whether it takes a unit cell without its space group.
     """
 
@@ -108,7 +109,7 @@ class Pipeline:
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
-    several_sweeps: bool = False
+    multi_sweep: bool = False
     cell_alone: bool = True
 
     def plan(self, work: Work) -> tuple[StepPlan, ...]:
@@ -117,10 +118,10 @@ class Pipeline:
         Raises:
             UnsuitableWorkError: the program cannot do it.
         """
-        first, last = work.range
+        first, last = work.first_and_last
         if not 1 <= first <= last <= work.n_images:
             raise UnsuitableWorkError(f"images {first} to {last} are not among the {work.n_images} of the collection")
-        if work.others and not self.several_sweeps:
+        if work.others and not self.multi_sweep:
             raise UnsuitableWorkError(f"{self.name} takes one sweep; dials and xia2-dials take several")
         if work.others and work.images:
             raise UnsuitableWorkError("a range of images goes with one sweep; leave out the range, or the other sweeps")
@@ -131,7 +132,7 @@ class Pipeline:
 
 def await_images(work: Work) -> tuple[StepPlan, ...]:
     """The steps that every pipeline begins with: all images of the range, and something of every other sweep."""
-    _, last = work.range
+    _, last = work.first_and_last
     of_other = (
         _await(work, image_file(other, 1), 1, f"_{number}") for number, other in enumerate(work.others, start=2)
     )

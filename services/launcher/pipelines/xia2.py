@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from services.launcher.parameters import Flag, Number, Text
-from services.launcher.pipelines.model import D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
+from services.launcher.parameters import Flag, Number
+from services.launcher.pipelines.model import ATOM, D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
 
 PHIL = {
     "d_min": "resolution.d_min",
@@ -19,14 +19,14 @@ PARAMETERS = (
     *KNOWN,
     Number("cc_half", "CC1/2 at which data are cut", 0, 1),
     Number("misigma", "mean I/sigma(I) of merged intensities at which data are cut", 0, 100),
-    Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se"),
+    ATOM,
     Flag("anomalous", "keep Friedel mates apart in merging"),
 )
 
 
 def xia2_steps(work: Work, pipeline: str) -> tuple[StepPlan, ...]:
     """xia2 judges and retries its own steps; xia2.json alone proves nothing, since failed runs leave it, too."""
-    first, last = work.range
+    first, last = work.first_and_last
     others = (f"image={image_file(sweep, 1)}" for sweep in work.others)  # it finds their other images by itself
     images = (f"image={image_file(work.master_file, 1)}:{first}:{last}", *others)
     n_processes = f"multiprocessing.nproc={work.n_processes}"
@@ -47,7 +47,7 @@ XIA2_DIALS = Pipeline(
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
     steps=partial(xia2_steps, pipeline="dials"),
-    several_sweeps=True,
+    multi_sweep=True,
     cell_alone=False,
 )
 XIA2_3DII = Pipeline(
@@ -59,6 +59,6 @@ XIA2_3DII = Pipeline(
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
     steps=partial(xia2_steps, pipeline="3dii"),
-    several_sweeps=True,
+    multi_sweep=True,
     cell_alone=False,
 )

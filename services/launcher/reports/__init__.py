@@ -34,6 +34,7 @@ def report(job: Job, ending: Ending) -> ProcessingResult:
         command=job.command,
         programs=dict(findings.programs or {}),
         host=ending.host,
+        directory=str(job.directory),
         started_at=ending.started_at,
         ended_at=ending.ended_at,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shared.messages import NamedReduction, Reduction, ResultFile
+from shared.messages import Alternative, Reduction, ResultFile
 
 FileKind = Literal["result", "log", "report", "input"]
 
@@ -42,7 +42,7 @@ class Findings:
     files: tuple[ResultFile, ...] = ()
     programs: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
-    alternatives: tuple[NamedReduction, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 def list_files(directory: Path, patterns: Sequence[FilePattern]) -> tuple[ResultFile, ...]:

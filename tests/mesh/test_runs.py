@@ -1,0 +1,74 @@
+"""Runs of a whole mesh as a user sees and cancels them."""
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+from anyio import to_thread
+
+from cli.beamline import new_dcid
+from shared.messages import Collection, ProcessCollection, Rotation
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+
+
+def rotation(mesh):
+    """A rotation whose images never come: its master file is there, and empty."""
+    collection = Collection(
+        beamline="i03",
+        visit="cm12345-1",
+        dcid=new_dcid(),
+        experiment="rotation",
+        visit_directory=str(mesh.session.visit_directory),
+        folder="endless",
+        prefix="xtal1",
+        run_number=1,
+        number_of_images=10,
+        exposure_s=0.1,
+        rotation=Rotation(width_deg=1),
+    )
+    mesh.session.visit_directory.joinpath("endless").mkdir(parents=True, exist_ok=True)
+    mesh.session.visit_directory.joinpath("endless/xtal1_1_master.h5").touch()
+    return collection
+
+
+async def mxmesh(mesh, *arguments):
+    """A command, as a user types it."""
+    command = [sys.executable, "-m", "cli", *arguments, "--home", str(mesh.home)]
+    return await to_thread.run_sync(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
+
+
+async def listed(mesh, *options):
+    return orjson.loads((await mxmesh(mesh, "runs", "--json", *options)).stdout)
+
+
+async def test_a_run_is_listed_followed_and_cancelled_by_its_user(mesh):
+    collection = rotation(mesh)
+    asked = ProcessCollection(collection=collection, pipeline="dials", parameters={"d_min": 2.5})
+    async with mesh.world() as bus:
+        await bus.publish(asked)
+
+    def waits_for_images():
+        runs = [run for view in mesh.status()["collections"] if view["id"] == collection.dcid for run in view["runs"]]
+        return [run for run in runs if run["state"] == "running" and run["steps"]]
+
+    await mesh.until(waits_for_images, "the run to begin")
+    (run,) = await listed(mesh, "--collection", str(collection.dcid))
+    assert (run["ref"]["run_id"], run["ref"]["parameters"]) == (asked.run_id, {"d_min": 2.5})
+    assert "=== 01_await_images.log" in (await mxmesh(mesh, "logs", asked.run_id)).stdout
+
+    done = await mxmesh(mesh, "cancel", asked.run_id, "--reason", "wrong crystal")
+    assert (done.returncode, done.stdout.strip()) == (0, f"{asked.run_id}: cancelled"), done.stderr
+    (run,) = await listed(mesh, "--collection", str(collection.dcid), "--state", "cancelled")
+    assert "wrong crystal" in run["detail"]
+
+    again = await mxmesh(mesh, "cancel", str(collection.dcid), "--json")
+    assert [run["state"] for run in orjson.loads(again.stdout)] == ["cancelled"]
+
+
+@pytest.mark.parametrize("command", [("logs", "i03-0-none"), ("cancel", "i03-0-none"), ("cancel", "999999999")])
+async def test_an_unknown_run_is_answered_with_where_to_look(mesh, command):
+    done = await mxmesh(mesh, *command)
+    assert done.returncode == 1
+    assert "`mxmesh runs` lists them" in done.stderr
