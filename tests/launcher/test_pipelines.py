@@ -149,6 +149,8 @@ def test_of_images_in_files_of_their_own_the_last_is_awaited(pipeline):
         ("/data/a_1_####.cbf", "/data/a_1_0007.cbf"),
         ("/data/a#2_##.cbf.gz", "/data/a#2_07.cbf.gz"),
         ("/data/a_#.cbf", "/data/a_7.cbf"),
+        ("/data#1/a_master.h5", "/data#1/a_master.h5"),
+        ("/data/a#1_master.h5", "/data/a#1_master.h5"),
     ],
 )
 def test_the_number_of_an_image_takes_the_place_of_the_last_hashes(path, file):

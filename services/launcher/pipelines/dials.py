@@ -10,6 +10,7 @@ from services.launcher.pipelines.model import (
     UnsuitableWorkError,
     Work,
     await_images,
+    is_template,
 )
 
 LIMIT = "resolution_limit.phil"
@@ -33,10 +34,10 @@ def _import(work: Work) -> tuple[StepPlan, ...]:
     dials.import's own image_range gives a master's first images the angles of the range.
     """
     sweeps = (work.master_file, *work.others)
-    templates = ["#" in sweep for sweep in sweeps]
+    templates = [is_template(sweep) for sweep in sweeps]
     if any(templates) and not all(templates):
         raise UnsuitableWorkError("dials.import takes master files or templates, not both at once; process them apart")
-    inputs = (f"template={sweep}" if work.is_template else sweep for sweep in sweeps)
+    inputs = (f"template={sweep}" if is_template(sweep) else sweep for sweep in sweeps)
     whole = "whole.expt" if work.images else "imported.expt"
     imported = _dials("import", (whole,), *inputs, f"output.experiments={whole}")
     if work.images is None:

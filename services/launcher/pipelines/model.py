@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from services.launcher.parameters import Number, Parameter, Text, Value
 from shared.messages import PipelineFamily
@@ -11,6 +11,7 @@ from shared.messages import PipelineFamily
 PAYLOAD = Path(__file__).parents[1] / "payload"
 SPACE_GROUP = r"[A-Za-z0-9 /:()\-]{1,20}"
 CELL = r"\d+(\.\d+)?([ ,]+\d+(\.\d+)?){5}"
+MASTERS = {".h5", ".hdf5", ".nxs"}
 D_MIN = Number("d_min", "high resolution limit", 0.5, 20, "Å")
 KNOWN = (
     Text("space_group", "known space group", SPACE_GROUP, "a symbol such as P43212"),
@@ -23,10 +24,18 @@ class UnsuitableWorkError(ValueError):
     """What a pipeline's program cannot do; the text says why, and what can."""
 
 
+def is_template(path: str) -> bool:
+    """Whether every image is a file of its own, named by number in place of the last ``#``s of ``a_####.cbf``."""
+    file = PurePosixPath(path)
+    return "#" in file.name and file.suffix not in MASTERS
+
+
 def image_file(path: str, image: int) -> str:
-    """The file that holds an image, counted from 1: a master holds all, a template ``a_####.cbf`` names each."""
-    before, hashes, after = re.fullmatch(r"(.*?)(#*)([^#]*)", path, re.DOTALL).groups()  # type: ignore[union-attr]
-    return f"{before}{image:0{len(hashes)}d}{after}" if hashes else path
+    """The file that holds an image, counted from 1: a master holds all, of a template each its own."""
+    if not is_template(path):
+        return path
+    *before, hashes, after = re.split("(#+)", path)
+    return f"{''.join(before)}{image:0{len(hashes)}d}{after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +61,6 @@ class Work:
     parameters: Mapping[str, Value]
     images: tuple[int, int] | None = None
     others: tuple[str, ...] = ()
-
-    @property
-    def is_template(self) -> bool:
-        """Whether every image is a file of its own."""
-        return "#" in self.master_file
 
     @property
     def first_and_last(self) -> tuple[int, int]:
@@ -136,7 +140,7 @@ def await_images(work: Work) -> tuple[StepPlan, ...]:
     of_other = (
         _await(work, image_file(other, 1), 1, f"_{number}") for number, other in enumerate(work.others, start=2)
     )
-    if work.is_template:
+    if is_template(work.master_file):
         return (_await(work, image_file(work.master_file, last), 1), *of_other)
     return (_await(work, work.master_file, last), *of_other)
 
