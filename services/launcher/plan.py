@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from services.launcher.environment import program_environment
-from services.launcher.parameters import ParameterError, read_parameters
+from services.launcher.parameters import ParameterError, Value, read_parameters
 from services.launcher.pipelines import Pipeline, StepPlan, UnsuitableWorkError, Work
+from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
 from shared.messages import PipelineFamily, ProcessCollection, now
@@ -83,8 +84,7 @@ def plan_job(
     """
     pipeline = pipeline_of(request, table)
     try:
-        asked = {**settings.parameters.get(pipeline.name, {}), **request.parameters}
-        parameters = read_parameters(pipeline.parameters, asked)
+        parameters = read_parameters(pipeline.parameters, _asked(request, pipeline, settings))
     except ParameterError as refusal:
         raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
     work = Work(
@@ -94,6 +94,8 @@ def plan_job(
         python=str(settings.python),
         image_deadline_s=settings.image_deadline_s,
         parameters=parameters,
+        images=request.images,
+        others=tuple(str(other.master_path) for other in request.others),
     )
     return Job(
         request=request,
@@ -107,6 +109,18 @@ def plan_job(
         traceparent=traceparent,
         submitted_at=now(),
     )
+
+
+def _asked(request: ProcessCollection, pipeline: Pipeline, settings: Settings) -> dict[str, Value]:
+    """The request wins over what is announced of the crystal, and that over the settings.
+
+    An announced cell is left out where the program takes none without its space group, which was not announced.
+    """
+    known = known_parameters(request, [parameter.name for parameter in pipeline.parameters])
+    asked = {**settings.parameters.get(pipeline.name, {}), **known, **request.parameters}
+    if not pipeline.cell_alone and "space_group" not in asked and "unit_cell" not in request.parameters:
+        asked.pop("unit_cell", None)
+    return asked
 
 
 def _steps(pipeline: Pipeline, work: Work) -> tuple[StepPlan, ...]:

@@ -3,16 +3,23 @@
 from services.launcher.parameters import Number
 from services.launcher.pipelines.model import ATOM, D_MIN, KNOWN, Pipeline, StepPlan, Work, await_images, image_file
 
-OPTIONS = {"d_min": "-r", "d_max": "-R", "space_group": "-s", "unit_cell": "-c", "atom": "-a"}
+OPTIONS = {
+    "d_min": "--resolution-high",
+    "d_max": "--resolution-low",
+    "space_group": "--spacegroup",
+    "unit_cell": "--cell",
+    "atom": "--atom",
+}
 
 
 def fast_dp_steps(work: Work) -> tuple[StepPlan, ...]:
     """fast_dp ends with status 0 whatever happens; its results are written after a success only."""
-    first, last = (str(image) for image in work.first_and_last)
+    first, last = work.first_and_last
     asked = {name: _spaceless(name, str(value)) for name, value in work.parameters.items()}
-    options = [word for name, option in OPTIONS.items() if name in asked for word in (option, asked[name])]
-    cores = ("-j", "1", "-k", str(work.n_processes))
-    argv = ("fast_dp", "-1", first, "-N", last, *cores, *options, image_file(work.master_file, 1))
+    options = [f"{option}={asked[name]}" for name, option in OPTIONS.items() if name in asked]
+    images = (f"--first-image={first}", f"--last-image={last}")
+    cores = ("--number-of-jobs=1", f"--number-of-cores={work.n_processes}")
+    argv = ("fast_dp", *images, *cores, *options, image_file(work.master_file, 1))
     return (*await_images(work), StepPlan(name="fast_dp", argv=argv, outputs=("fast_dp.json", "fast_dp.mtz")))
 
 

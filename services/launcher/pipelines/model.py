@@ -124,9 +124,9 @@ class Pipeline:
         """
         first, last = work.first_and_last
         if not 1 <= first <= last <= work.n_images:
-            raise UnsuitableWorkError(f"images {first} to {last} are not among the {work.n_images} of the collection")
+            raise UnsuitableWorkError(f"images {first}-{last} are not among 1-{work.n_images} of the collection")
         if work.others and not self.multi_sweep:
-            raise UnsuitableWorkError(f"{self.name} takes one sweep; dials and xia2-dials take several")
+            raise UnsuitableWorkError(f"{self.name} processes one sweep at a time; ask for dials or xia2-dials")
         if work.others and work.images:
             raise UnsuitableWorkError("a range of images goes with one sweep; leave out the range, or the other sweeps")
         if "unit_cell" in work.parameters and "space_group" not in work.parameters and not self.cell_alone:
