@@ -10,6 +10,7 @@ from opentelemetry import trace
 from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.installed import missing_software
 from services.launcher.launcher import Launcher, Waiting
+from services.launcher.pipelines import image_file
 from services.launcher.pipelines.rules import expand
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
@@ -128,7 +129,8 @@ async def _check_software(job: Job, launcher: Launcher) -> None:
 
 async def _await_master(job: Job, launcher: Launcher) -> None:
     """Wait for the master file outside any slot; its images are awaited by the run's first step."""
-    master, deadline_s = anyio.Path(job.request.collection.master_path), launcher.settings.master_deadline_s
+    first_file = image_file(str(job.request.collection.master_path), 1)
+    master, deadline_s = anyio.Path(first_file), launcher.settings.master_deadline_s
     if await master.is_file():
         return
     await launcher.publish(changed(job, WAITING, f"waits for {master}"))

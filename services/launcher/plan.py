@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 from services.launcher.environment import program_environment
-from services.launcher.parameters import ParameterError, read_parameters
-from services.launcher.pipelines import Pipeline, Work
+from services.launcher.parameters import ParameterError, Value, read_parameters
+from services.launcher.pipelines import Pipeline, StepPlan, UnsuitableWorkError, Work
 from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
@@ -79,16 +79,14 @@ def plan_job(
     """All that a backend needs to run what was asked for.
 
     Raises:
-        RefusedRunError: unknown pipeline, refused parameter, or a directory outside its bounds.
+        RefusedRunError: unknown pipeline, refused parameter, work that its program cannot do, or a directory outside
+            its bounds.
     """
     pipeline = pipeline_of(request, table)
     try:
-        known = known_parameters(request, [parameter.name for parameter in pipeline.parameters])
-        asked = {**settings.parameters.get(pipeline.name, {}), **known, **request.parameters}
-        parameters = read_parameters(pipeline.parameters, asked)
+        parameters = read_parameters(pipeline.parameters, _asked(request, pipeline, settings))
     except ParameterError as refusal:
         raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
-    _check_data(request, pipeline)
     work = Work(
         master_file=str(request.collection.master_path),
         n_images=request.collection.number_of_images,
@@ -103,7 +101,7 @@ def plan_job(
         request=request,
         family=pipeline.family,
         directory=run_directory(request, settings).absolute(),
-        steps=job_steps(pipeline.steps(work)),
+        steps=job_steps(_steps(pipeline, work)),
         time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
         grace_s=settings.grace_s,
         niceness=settings.niceness,
@@ -113,13 +111,20 @@ def plan_job(
     )
 
 
-def _check_data(request: ProcessCollection, pipeline: Pipeline) -> None:
-    """Refuse what the pipeline cannot read, and images that there are not."""
-    n_images, images = request.collection.number_of_images, request.images
-    if images and not 1 <= images[0] <= images[1] <= n_images:
-        raise RefusedRunError(f"images {images[0]}-{images[1]} are not among 1-{n_images} of {request.collection.ref}")
-    if request.others and not pipeline.multi_sweep:
-        raise RefusedRunError(f"{pipeline.name} processes one sweep at a time; ask for dials or xia2-dials")
-    for sweep in (request.collection, *request.others):
-        if "#" in sweep.master_path.name:
-            raise RefusedRunError(f"{sweep.master_path} names images by a template; pipelines need an NXmx master file")
+def _asked(request: ProcessCollection, pipeline: Pipeline, settings: Settings) -> dict[str, Value]:
+    """The request wins over what is announced of the crystal, and that over the settings.
+
+    An announced cell is left out where the program takes none without its space group, which was not announced.
+    """
+    known = known_parameters(request, [parameter.name for parameter in pipeline.parameters])
+    asked = {**settings.parameters.get(pipeline.name, {}), **known, **request.parameters}
+    if not pipeline.cell_alone and "space_group" not in asked and "unit_cell" not in request.parameters:
+        asked.pop("unit_cell", None)
+    return asked
+
+
+def _steps(pipeline: Pipeline, work: Work) -> tuple[StepPlan, ...]:
+    try:
+        return pipeline.plan(work)
+    except UnsuitableWorkError as unsuitable:
+        raise RefusedRunError(str(unsuitable)) from unsuitable

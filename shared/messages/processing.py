@@ -146,7 +146,7 @@ class ResultFile(Part):
 
     path: str = Field(description="absolute path")
     kind: Literal["result", "log", "report", "input"]
-    rank: PositiveInt = Field(default=1, description="1 for what a user wants to open first, then 2, and so on")
+    rank: PositiveInt = Field(default=4, description="1 is what a user wants to open first; equal ranks are siblings")
 
 
 class Reduction(Part):
@@ -157,6 +157,10 @@ class Reduction(Part):
     shells: tuple[Shell, ...] = Field(default=(), description="overall, inner, outer")
     n_spots: NonNegativeInt | None = Field(default=None, description="strong spots found")
     n_indexed: NonNegativeInt | None = Field(default=None, description="spots indexed")
+    beam_centre_mm: tuple[float, float] | None = Field(
+        default=None, description="refined, along the detector's fast and slow axis, from its first pixel [mm]"
+    )
+    n_indexed_by_lattice: tuple[NonNegativeInt, ...] = Field(default=(), description="spots indexed of each crystal")
 
 
 class Alternative(Part):

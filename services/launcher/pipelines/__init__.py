@@ -7,8 +7,10 @@ from services.launcher.pipelines.model import (
     PAYLOAD as PAYLOAD,
     Pipeline as Pipeline,
     StepPlan as StepPlan,
+    UnsuitableWorkError as UnsuitableWorkError,
     Work as Work,
+    image_file as image_file,
 )
 from services.launcher.pipelines.xia2 import XIA2_3DII, XIA2_DIALS
 
-TABLE = {pipeline.name: pipeline for pipeline in (DIALS, XIA2_DIALS, XIA2_3DII, FAST_DP, AUTOPROC)}
+TABLE = {pipeline.name: pipeline for pipeline in (DIALS, FAST_DP, XIA2_DIALS, XIA2_3DII, AUTOPROC)}

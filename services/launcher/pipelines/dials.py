@@ -1,12 +1,21 @@
 """DIALS alone: the pipeline that needs nothing but DIALS itself."""
 
 from services.launcher.parameters import Choice, Flag, Number
-from services.launcher.pipelines.model import D_MIN, KNOWN, PAYLOAD, Pipeline, StepPlan, Work, await_images
+from services.launcher.pipelines.model import (
+    D_MIN,
+    KNOWN,
+    PAYLOAD,
+    Pipeline,
+    StepPlan,
+    UnsuitableWorkError,
+    Work,
+    await_images,
+    is_template,
+)
 
 LIMIT = "resolution_limit.phil"
-IMPORTED = "output.experiments=imported.expt"
 DIALS_PROGRAMS = (
-    *("import", "find_spots", "index", "refine", "integrate"),
+    *("import", "slice_sequence", "find_spots", "index", "refine", "integrate"),
     *("symmetry", "scale", "estimate_resolution", "merge", "report"),
 )
 
@@ -17,6 +26,25 @@ def _models(stem: str) -> tuple[str, str]:
 
 def _dials(program: str, outputs: tuple[str, ...], *arguments: str, required: bool = True) -> StepPlan:
     return StepPlan(name=f"dials.{program}", argv=(f"dials.{program}", *arguments), outputs=outputs, required=required)
+
+
+def _import(work: Work) -> tuple[StepPlan, ...]:
+    """Images become models; of a part of them, images and models are cut together.
+
+    dials.import's own image_range gives a master's first images the angles of the range.
+    """
+    sweeps = (work.master_file, *work.others)
+    templates = [is_template(sweep) for sweep in sweeps]
+    if any(templates) and not all(templates):
+        raise UnsuitableWorkError("dials.import takes master files or templates, not both at once; process them apart")
+    inputs = (f"template={sweep}" if is_template(sweep) else sweep for sweep in sweeps)
+    whole = "whole.expt" if work.images else "imported.expt"
+    imported = _dials("import", (whole,), *inputs, f"output.experiments={whole}")
+    if work.images is None:
+        return (imported,)
+    first, last = work.images
+    cut = (f"image_range={first},{last}", "output.experiments_filename=imported.expt")
+    return (imported, _dials("slice_sequence", ("imported.expt",), whole, *cut))
 
 
 def _estimate_resolution(work: Work) -> StepPlan:
@@ -32,10 +60,6 @@ def _merging_statistics(work: Work, *limit: str) -> StepPlan:
     return StepPlan(name="merging_statistics", argv=argv, outputs=(result,))
 
 
-def _range(work: Work) -> tuple[str, ...]:
-    return (f"image_range={work.images[0]},{work.images[1]}",) if work.images else ()
-
-
 def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     """Data reduction by DIALS alone, from images to merged intensities."""
     nproc = f"nproc={work.n_processes}"
@@ -47,8 +71,8 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     cut = () if "d_min" in work.parameters else (LIMIT,)
     anomalous = work.options({"anomalous": "anomalous"})
     return (
-        await_images(work),
-        _dials("import", ("imported.expt",), work.master_file, *work.others, *_range(work), IMPORTED),
+        *await_images(work),
+        *_import(work),
         _dials(
             "find_spots", ("strong.refl",), "imported.expt", nproc, *work.options({"d_min": "spotfinder.filter.d_min"})
         ),
@@ -94,6 +118,6 @@ DIALS = Pipeline(
         Choice("outlier", "rejection of outliers; tukey is fast", ("auto", "tukey", "mcd", "sauter_poon")),
     ),
     time_limit_s=3600,
-    multi_sweep=True,
     steps=dials_steps,
+    multi_sweep=True,
 )

@@ -1,25 +1,26 @@
-"""ISPyB's AutoProcContainer, the XML that fast_dp and autoPROC write: cell, space group, statistics, versions.
+"""ISPyB's AutoProcContainer, the XML that fast_dp, autoPROC and STARANISO write for the facility's database.
 
-Elements may be missing, empty or repeated; of repeated reductions the first counts, of repeated scalings the last.
+Sweeps repeat AutoProc and AutoProcScalingContainer; elements may be missing, empty, one or many.
 """
 
-import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from services.launcher.reports.findings import LONGEST_LOG, read_cell, read_shell
+from services.launcher.reports.readers import load_bytes, read_cell, read_pair, read_shell, read_word
 from shared.messages import Reduction, Shell
 
-SHELLS: Final = {"overall": "overall", "innerShell": "inner", "outerShell": "outer"}
-COUNTS: Final = {"n_observations": "nTotalObservations", "n_unique": "nTotalUniqueObservations"}
-NUMBERS: Final = {
+CELL = ("a", "b", "c", "alpha", "beta", "gamma")
+SHELLS = {"overall": "overall", "innerShell": "inner", "outerShell": "outer"}
+STATISTICS = {
     "d_max_A": "resolutionLimitLow",
     "d_min_A": "resolutionLimitHigh",
+    "n_observations": "nTotalObservations",
+    "n_unique": "nTotalUniqueObservations",
     "completeness_percent": "completeness",
     "multiplicity": "multiplicity",
     "i_over_sigma": "meanIOverSigI",
@@ -33,60 +34,52 @@ NUMBERS: Final = {
     "anomalous_completeness_percent": "anomalousCompleteness",
     "anomalous_multiplicity": "anomalousMultiplicity",
 }
-CELL: Final = ("refinedCell_a", "refinedCell_b", "refinedCell_c")
-ANGLES: Final = ("refinedCell_alpha", "refinedCell_beta", "refinedCell_gamma")
 
 
-def read_container(path: Path) -> Reduction:
-    """What a container says; an empty reduction if it cannot be read."""
-    root = _root(path)
-    if root is None:
-        return Reduction()
-    reduced, scalings = root.find(".//AutoProc"), root.findall(".//AutoProcScalingContainer")
-    return Reduction(
-        space_group=None if reduced is None else _text(reduced, "spaceGroup"),
-        unit_cell=None if reduced is None else read_cell([_number(reduced, name) for name in CELL + ANGLES]),
-        shells=tuple(_shells(scalings[-1])) if scalings else (),
-    )
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What was read of one file.
+
+    Attributes:
+        beam: refinedXBeam and refinedYBeam as they are written; axes and unit depend on the program.
+        program: processingPrograms, which may hold a version.
+    """
+
+    reduction: Reduction
+    beam: tuple[float, float] | None = None
+    program: str = ""
 
 
-def _root(path: Path) -> Element | None:
+def read_container(path: Path) -> Container:
+    """The first AutoProc and the last scaling container; all empty if the file is not there, not whole, or not safe."""
     try:
-        with path.open("rb") as file:
-            root: Element = fromstring(file.read(LONGEST_LOG))
-    except (OSError, ParseError, DefusedXmlException, ValueError, LookupError):
-        return None
-    return root
+        root = fromstring(load_bytes(path))
+    except (ParseError, DefusedXmlException, ValueError, LookupError):  # LookupError: an encoding that does not exist
+        return Container(Reduction())
+    processed = next(root.iter("AutoProc"), None)
+    scaled = next(reversed(list(root.iter("AutoProcScalingContainer"))), root)
+    reduction = Reduction(
+        space_group=read_word(_text(processed, "spaceGroup")),
+        unit_cell=read_cell([_text(processed, f"refinedCell_{name}") for name in CELL]),
+        shells=tuple(_shells(scaled)),
+    )
+    return Container(reduction, _beam(scaled), _text(next(root.iter("AutoProcProgram"), None), "processingPrograms"))
 
 
-def _shells(scaling: Element) -> Iterator[Shell]:
-    """Overall first, then inner and outer, whatever their order in the file."""
-    found = {_text(statistics, "scalingStatisticsType"): statistics for statistics in _statistics(scaling)}
+def _text(parent: Element | None, name: str) -> str:
+    return ((parent.findtext(name) if parent is not None else None) or "").strip()
+
+
+def _shells(container: Element) -> Iterator[Shell]:
+    """Overall, inner, outer; the first of each counts."""
+    written = list(container.iter("AutoProcScalingStatistics"))
+    blocks = {_text(block, "scalingStatisticsType"): block for block in reversed(written)}
     for theirs, ours in SHELLS.items():
-        if (statistics := found.get(theirs)) is not None and (shell := _shell(statistics, ours)) is not None:
+        values = {key: _text(blocks.get(theirs), name) for key, name in STATISTICS.items()}
+        if (shell := read_shell(ours, values)) is not None:
             yield shell
 
 
-def _statistics(scaling: Element) -> Iterator[Element]:
-    return scaling.iter("AutoProcScalingStatistics")
-
-
-def _shell(statistics: Element, name: str) -> Shell | None:
-    numbers = {ours: _number(statistics, theirs) for ours, theirs in NUMBERS.items()}
-    counts = {ours: _number(statistics, theirs) for ours, theirs in COUNTS.items()}
-    whole = {ours: value if value is None else round(value) for ours, value in counts.items()}
-    return read_shell({"shell": name, **numbers, **whole})
-
-
-def _text(parent: Element, name: str) -> str | None:
-    found = parent.find(name)
-    return (found.text or "").strip() or None if found is not None else None
-
-
-def _number(parent: Element, name: str) -> float | None:
-    """A finite number, written as ``.058`` or ``8.6``."""
-    try:
-        number = float(_text(parent, name) or "nan")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _beam(container: Element) -> tuple[float, float] | None:
+    integrated = next(container.iter("AutoProcIntegration"), None)
+    return read_pair([_text(integrated, "refinedXBeam"), _text(integrated, "refinedYBeam")])

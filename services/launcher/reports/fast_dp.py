@@ -1,36 +1,44 @@
-"""What fast_dp leaves: fast_dp.json and the same in fast_dp.xml, both only if it succeeded; fast_dp.log always."""
+"""What fast_dp leaves: fast_dp.json, and the same in fast_dp.xml; both only after a success."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from services.launcher.reports.autoproc_container import read_container
+from services.launcher.reports.autoproc_container import SHELLS, read_container
 from services.launcher.reports.findings import (
-    FileKind,
+    FURTHER,
+    LOG,
+    MERGED,
+    STATISTICS,
+    FilePattern,
     Findings,
     absent,
-    last_match,
     list_files,
+)
+from services.launcher.reports.readers import (
+    as_list,
+    as_object,
+    last_match,
     load_object,
     load_text,
     read_cell,
+    read_pair,
     read_shell,
+    read_word,
 )
 from shared.messages import Reduction, Shell
 
-FILES: Final[dict[str, FileKind]] = {
-    "fast_dp.mtz": "result",
-    "fast_dp_unmerged.mtz": "result",
-    "fast_dp.log": "log",
-    "fast_dp.json": "result",
-    "fast_dp.xml": "result",
-    "fast_dp.error": "log",
-    "[0-9][0-9]_*.log": "log",
-    "*.LP": "log",
-    "job.json": "input",
-}
-SHELLS: Final = {"overall": "overall", "innerShell": "inner", "outerShell": "outer"}
-STATISTICS: Final = {
+FILES = (
+    FilePattern("fast_dp.mtz", "result", MERGED),
+    FilePattern("fast_dp.json", "result", STATISTICS),
+    FilePattern("fast_dp.xml", "result", STATISTICS),
+    FilePattern("fast_dp_unmerged.mtz", "result", FURTHER),
+    FilePattern("fast_dp.log", "log", LOG),
+    FilePattern("fast_dp.error", "log", LOG),
+    FilePattern("*.LP", "log", LOG),
+    FilePattern("*.log", "log", LOG),
+)
+NAMES = {
     "d_max_A": "res_lim_low",
     "d_min_A": "res_lim_high",
     "n_observations": "n_tot_obs",
@@ -45,35 +53,41 @@ STATISTICS: Final = {
     "anomalous_completeness_percent": "anom_completeness",
     "anomalous_multiplicity": "anom_multiplicity",
 }
+SIX = r"(-?\d[\d.]* +-?\d[\d.]* +-?\d[\d.]* +-?\d[\d.]* +-?\d[\d.]* +-?\d[\d.]*)"
 
 
 def read_fast_dp(directory: Path) -> Findings:
-    """Everything that can be read of a run, be it whole or not; the JSON is believed before the XML."""
-    summary, container = load_object(directory / "fast_dp.json"), read_container(directory / "fast_dp.xml")
-    space_group, log = summary.get("spacegroup"), load_text(directory / "fast_dp.log")
+    """Everything that can be read of a run, be it whole or not: JSON, else XML, else what the log says."""
+    written = load_object(directory / "fast_dp.json")
+    from_xml = read_container(directory / "fast_dp.xml")
+    log = load_text(directory / "fast_dp.log")
+    beam = read_pair(as_list(written.get("refined_beam"))) or from_xml.beam
     reduction = Reduction(
-        space_group=space_group if isinstance(space_group, str) and space_group else container.space_group,
-        unit_cell=read_cell(summary.get("unit_cell")) or container.unit_cell,
-        shells=_shells(summary.get("scaling_statistics")) or container.shells,
+        space_group=read_word(written.get("spacegroup")) or from_xml.reduction.space_group or _log_space_group(log),
+        unit_cell=read_cell(written.get("unit_cell")) or from_xml.reduction.unit_cell or _log_cell(log),
+        shells=tuple(_shells(as_object(written.get("scaling_statistics")))) or from_xml.reduction.shells,
+        beam_centre_mm=beam and (beam[1], beam[0]),  # fast_dp writes the slow axis first
     )
-    version = last_match(r"^Fast_DP (?:installed|version)\D*(\d\S*)", log)
+    version = last_match(r"^Fast_DP version (\S{1,40})$", log)
     return Findings(
         reduction,
         list_files(directory, FILES),
         {"fast_dp": version} if version else {},
-        absent([("merging statistics", reduction.shells), ("unit cell", reduction.unit_cell)]),
+        absent(reduction, "shells", "unit_cell", "space_group"),
     )
 
 
-def _shells(statistics: object) -> tuple[Shell, ...]:
-    if not isinstance(statistics, dict):
-        return ()
-    shells = (_shell(statistics.get(theirs), ours) for theirs, ours in SHELLS.items())
-    return tuple(shell for shell in shells if shell is not None)
+def _shells(statistics: Mapping[str, Any]) -> Iterator[Shell]:
+    for theirs, ours in SHELLS.items():
+        source = as_object(statistics.get(theirs))
+        if (shell := read_shell(ours, {key: source.get(name) for key, name in NAMES.items()})) is not None:
+            yield shell
 
 
-def _shell(values: object, name: str) -> Shell | None:
-    if not isinstance(values, Mapping):
-        return None
-    row: dict[str, Any] = {ours: values.get(theirs) for ours, theirs in STATISTICS.items()}
-    return read_shell({"shell": name, **row})
+def _log_cell(log: str) -> tuple[float, float, float, float, float, float] | None:
+    found = last_match(rf"^Unit cell: *{SIX} *$", log)
+    return read_cell(found.split()) if found else None
+
+
+def _log_space_group(log: str) -> str | None:
+    return read_word(last_match(r"^Merging point group: (.{1,32})$", log))
