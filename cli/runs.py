@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cli.console import JsonOption, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, RunningMesh
+from cli.status import read_status
 from shared.messages import RunState, now
 
 FAULTS = (NoMeshError, httpx.HTTPError)
@@ -48,8 +49,7 @@ def runs(
 
 def known_runs(mesh: RunningMesh) -> list[dict[str, Any]]:
     """All runs of the collections that the status page remembers."""
-    answer = httpx.get(f"{mesh.page_url}/api/status", timeout=10, trust_env=False).raise_for_status().json()
-    return [run for collection in answer["collections"] for run in collection["runs"]]
+    return [run for collection in read_status(mesh)["collections"] for run in collection["runs"]]
 
 
 def find_run(mesh: RunningMesh, run_id: str) -> dict[str, Any]:

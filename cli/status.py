@@ -20,11 +20,21 @@ def status(home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> None
     """
     with explained(NoMeshError, httpx.HTTPError):
         running = RunningMesh.find(home)
-        answer = httpx.get(f"{running.page_url}/api/status", timeout=10, trust_env=False).raise_for_status().json()
+        answer = read_status(running)
     if as_json:
         print_json(answer)
     else:
         show(answer, running.page_url)
+
+
+def read_status(mesh: RunningMesh) -> dict[str, Any]:
+    """What the status page says, as JSON.
+
+    Raises:
+        httpx.HTTPError: it does not answer.
+    """
+    answer = httpx.get(f"{mesh.page_url}/api/status", timeout=10, trust_env=False)
+    return dict(answer.raise_for_status().json())
 
 
 def show(answer: Mapping[str, Any], page_url: str) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from shared.messages import CancelProcessing, ProcessCollection
+from services.launcher.remembered import recall, remember
+from shared.messages import CancelProcessing, CollectionRef, ProcessCollection
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,37 +18,20 @@ class Cancellations:
     folder: Path
 
     def add(self, cancel: CancelProcessing) -> None:
-        """Remember it; once this returns, no restart forgets it. Of two for the same, the later counts."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = (path := self._entry(cancel)).with_suffix(".draft")
-        draft.write_text(cancel.model_dump_json())
-        draft.replace(path)
+        """Remember it; of two for the same, the later counts."""
+        remember(self._entry(cancel.run_id or _runs_of(cancel.collection, cancel.pipeline)), cancel)
 
     def of(self, request: ProcessCollection) -> CancelProcessing | None:
         """What cancels a request, if anything does."""
         ref = request.collection.ref
-        everything = CancelProcessing(collection=ref, cancelled_at=request.asked_at)
-        names = (
-            _name(request.run_id),
-            self._entry(everything).name,
-            self._entry(everything.model_copy(update={"pipeline": request.pipeline})).name,
-        )
-        found = (self._read(self.folder / name) for name in names)
+        concerned = (request.run_id, _runs_of(ref), _runs_of(ref, request.pipeline))
+        found = (recall(self._entry(what), CancelProcessing) for what in concerned)
         return next((cancel for cancel in found if cancel and cancel.concerns(request)), None)
 
-    def _entry(self, cancel: CancelProcessing) -> Path:
-        if cancel.run_id:
-            return self.folder / _name(cancel.run_id)
-        return self.folder / _name(f"{cancel.collection} {cancel.pipeline or 'all'}")
-
-    @staticmethod
-    def _read(path: Path) -> CancelProcessing | None:
-        try:
-            return CancelProcessing.model_validate_json(path.read_bytes())
-        except (OSError, ValueError):
-            return None
+    def _entry(self, what: str) -> Path:
+        """A file whose name no text can lead out of the folder with."""
+        return self.folder / f"{sha256(what.encode()).hexdigest()[:32]}.json"
 
 
-def _name(text: str) -> str:
-    """A file name that no text can lead out of the folder with."""
-    return f"{sha256(text.encode()).hexdigest()[:32]}.json"
+def _runs_of(collection: CollectionRef | None, pipeline: str | None = None) -> str:
+    return f"{collection} {pipeline or 'all'}"

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from services.launcher.payload import wrapper
 from services.launcher.pipelines import StepPlan
+from services.launcher.remembered import parse, recall
 from shared.messages import Moment, PipelineFamily, ProcessCollection, RunRef, RunState, Step, now
 
 PUBLISHED = "published"
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class JobStep(BaseModel):
@@ -148,15 +148,15 @@ class RunDirectory:
 
     def job(self) -> Job | None:
         """What was submitted here."""
-        return _read(self.path / wrapper.JOB, Job)
+        return recall(self.path / wrapper.JOB, Job)
 
     def claim(self) -> Claim | None:
         """Who runs it."""
-        return _read(self.path / wrapper.CLAIM, Claim)
+        return recall(self.path / wrapper.CLAIM, Claim)
 
     def ending(self) -> Ending | None:
         """How it ended."""
-        return _read(self.path / wrapper.EXIT, Ending)
+        return recall(self.path / wrapper.EXIT, Ending)
 
     def end(self, ending: Ending) -> None:
         """Write how it ended, unless that is already written."""
@@ -173,7 +173,7 @@ class RunDirectory:
         except OSError:
             return
         for line in lines:
-            if (record := _parse(line, StepRecord)) is not None:
+            if (record := parse(line, StepRecord)) is not None:
                 yield record
 
     @property
@@ -185,17 +185,3 @@ class RunDirectory:
         """Remember that the mesh knows the end."""
         if self.path.is_dir():
             (self.path / PUBLISHED).write_text(now().isoformat())
-
-
-def _read(path: Path, kind: type[Model]) -> Model | None:
-    try:
-        return _parse(path.read_bytes(), kind)
-    except OSError:
-        return None
-
-
-def _parse(text: bytes, kind: type[Model]) -> Model | None:
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError:
-        return None

@@ -136,9 +136,9 @@ class SpotFinder:
         check(chunk, fold(bytes_of(chunk), HEADER_BYTES, block, self._valid_plane, b.margin, b.planes, b.flat))
         margin_bits, thresholds = GROUP * b.margin, _thresholds(parameters)
         uncounted = self._find_uncounted(b)
-        clear_pixels(uncounted, margin_bits, b.planes)
-        if (b.flat[uncounted] < self._saturation).any():  # these may be strong
+        if uncounted is None:
             return None
+        clear_pixels(uncounted, margin_bits, b.planes)
         if self._mark_candidates(b) > DIM_CANDIDATES * self._valid.size:
             return None
         with self._plane_without(uncounted, margin_bits) as valid:
@@ -154,7 +154,7 @@ class SpotFinder:
             return None
         check(chunk, end)
         uncounted = self._find_uncounted(b)
-        if (b.flat[uncounted] < self._saturation).any():  # these may be strong
+        if uncounted is None:
             return None
         low[uncounted] = 0
         return self._threshold_dense(b.low, uncounted, b, parameters)
@@ -180,10 +180,11 @@ class SpotFinder:
                 candidates = b.candidates
             return threshold_pixels(candidates, GROUP * b.margin, low, b.image, n_valid, thresholds, b.strong)
 
-    def _find_uncounted(self, buffers: Buffers) -> NDArray[np.int32]:
-        """The pixels in the plane ``HIGH`` that are in no sum, flat indices."""
+    def _find_uncounted(self, buffers: Buffers) -> NDArray[np.int32] | None:
+        """The pixels in the plane ``HIGH`` that are in no sum, flat indices; None if any of them may be strong."""
         b, limit = buffers, min(self._saturation, MAX_COUNT)
-        return b.uncounted[: find_uncounted(b.high, GROUP * b.margin, b.flat, limit, b.uncounted)]
+        uncounted = b.uncounted[: find_uncounted(b.high, GROUP * b.margin, b.flat, limit, b.uncounted)]
+        return None if (b.flat[uncounted] < self._saturation).any() else uncounted
 
     def _mark_candidates(self, buffers: Buffers) -> Count:
         """Mark the raised pixels that have neighbours to make a spot with; returns their number."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.launcher.remembered import recall, remember
 from services.launcher.runs import Job
 
 
@@ -14,10 +15,7 @@ class RunIndex:
 
     def add(self, job: Job) -> None:
         """Remember a run; once this returns, no restart forgets it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self._entry(job).with_suffix(".draft")
-        draft.write_text(job.model_dump_json())
-        draft.replace(self._entry(job))
+        remember(self._entry(job), job)
 
     def remove(self, job: Job) -> None:
         """Forget a run."""
@@ -25,14 +23,7 @@ class RunIndex:
 
     def jobs(self) -> list[Job]:
         """All that are remembered; a file that cannot be read is left out."""
-        return [job for entry in sorted(self.folder.glob("*.json")) if (job := _read(entry))]
+        return [job for entry in sorted(self.folder.glob("*.json")) if (job := recall(entry, Job))]
 
     def _entry(self, job: Job) -> Path:
         return self.folder / f"{job.run_id}.json"
-
-
-def _read(entry: Path) -> Job | None:
-    try:
-        return Job.model_validate_json(entry.read_bytes())
-    except (OSError, ValueError):
-        return None

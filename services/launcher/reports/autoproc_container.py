@@ -3,7 +3,6 @@
 Sweeps repeat AutoProc and AutoProcScalingContainer; elements may be missing, empty, one or many.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
@@ -11,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from services.launcher.reports.readers import load_bytes, read_cell, read_pair, read_shell, read_word
+from services.launcher.reports.readers import load_bytes, read_cell, read_pair, read_shells, read_word
 from shared.messages import Reduction, Shell
 
 CELL = ("a", "b", "c", "alpha", "beta", "gamma")
@@ -61,7 +60,7 @@ def read_container(path: Path) -> Container:
     reduction = Reduction(
         space_group=read_word(_text(processed, "spaceGroup")),
         unit_cell=read_cell([_text(processed, f"refinedCell_{name}") for name in CELL]),
-        shells=tuple(_shells(scaled)),
+        shells=_shells(scaled),
     )
     return Container(reduction, _beam(scaled), _text(next(root.iter("AutoProcProgram"), None), "processingPrograms"))
 
@@ -70,14 +69,14 @@ def _text(parent: Element | None, name: str) -> str:
     return ((parent.findtext(name) if parent is not None else None) or "").strip()
 
 
-def _shells(container: Element) -> Iterator[Shell]:
+def _shells(container: Element) -> tuple[Shell, ...]:
     """Overall, inner, outer; the first of each counts."""
     written = list(container.iter("AutoProcScalingStatistics"))
     blocks = {_text(block, "scalingStatisticsType"): block for block in reversed(written)}
-    for theirs, ours in SHELLS.items():
-        values = {key: _text(blocks.get(theirs), name) for key, name in STATISTICS.items()}
-        if (shell := read_shell(ours, values)) is not None:
-            yield shell
+    return read_shells(
+        (ours, {key: _text(blocks.get(theirs), name) for key, name in STATISTICS.items()})
+        for theirs, ours in SHELLS.items()
+    )
 
 
 def _beam(container: Element) -> tuple[float, float] | None:

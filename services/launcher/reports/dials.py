@@ -25,7 +25,7 @@ from services.launcher.reports.readers import (
     read_cell,
     read_count,
     read_number,
-    read_shell,
+    read_shells,
     read_whole,
     read_word,
 )
@@ -73,8 +73,7 @@ def _log(directory: Path, step: str) -> str:
 
 
 def _shells(values: Sequence[object]) -> tuple[Shell, ...]:
-    objects = [as_object(value) for value in values]
-    return tuple(shell for value in objects if (shell := read_shell(value.get("shell"), value)) is not None)
+    return read_shells((value.get("shell"), value) for value in map(as_object, values))
 
 
 def _n_indexed(log: str) -> int | None:

@@ -1,6 +1,6 @@
 """What fast_dp leaves: fast_dp.json, and the same in fast_dp.xml; both only after a success."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from services.launcher.reports.readers import (
     load_text,
     read_cell,
     read_pair,
-    read_shell,
+    read_shells,
     read_word,
 )
 from shared.messages import Reduction, Shell
@@ -65,7 +65,7 @@ def read_fast_dp(directory: Path) -> Findings:
     reduction = Reduction(
         space_group=read_word(written.get("spacegroup")) or from_xml.reduction.space_group or _log_space_group(log),
         unit_cell=read_cell(written.get("unit_cell")) or from_xml.reduction.unit_cell or _log_cell(log),
-        shells=tuple(_shells(as_object(written.get("scaling_statistics")))) or from_xml.reduction.shells,
+        shells=_shells(as_object(written.get("scaling_statistics"))) or from_xml.reduction.shells,
         beam_centre_mm=beam and (beam[1], beam[0]),  # fast_dp writes the slow axis first
     )
     version = last_match(r"^Fast_DP version (\S{1,40})$", log)
@@ -77,11 +77,9 @@ def read_fast_dp(directory: Path) -> Findings:
     )
 
 
-def _shells(statistics: Mapping[str, Any]) -> Iterator[Shell]:
-    for theirs, ours in SHELLS.items():
-        source = as_object(statistics.get(theirs))
-        if (shell := read_shell(ours, {key: source.get(name) for key, name in NAMES.items()})) is not None:
-            yield shell
+def _shells(statistics: Mapping[str, Any]) -> tuple[Shell, ...]:
+    sources = ((ours, as_object(statistics.get(theirs))) for theirs, ours in SHELLS.items())
+    return read_shells((ours, {key: source.get(name) for key, name in NAMES.items()}) for ours, source in sources)
 
 
 def _log_cell(log: str) -> tuple[float, float, float, float, float, float] | None:

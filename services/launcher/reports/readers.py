@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,12 @@ def read_pair(values: Sequence[object]) -> tuple[float, float] | None:
     """Two numbers, such as a beam's centre."""
     numbers = [number for value in values if (number := read_number(value)) is not None]
     return (numbers[0], numbers[1]) if len(numbers) == len(values) == 2 else None  # noqa: PLR2004 - a pair
+
+
+def read_shells(sources: Iterable[tuple[object, Mapping[str, object]]]) -> tuple[Shell, ...]:
+    """The shells of these names and values that can be read."""
+    shells = (read_shell(name, values) for name, values in sources)
+    return tuple(shell for shell in shells if shell is not None)
 
 
 def read_shell(name: object, values: Mapping[str, object]) -> Shell | None:

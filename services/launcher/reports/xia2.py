@@ -25,6 +25,7 @@ from services.launcher.reports.readers import (
     read_cell,
     read_number,
     read_shell,
+    read_shells,
     read_word,
 )
 from shared.messages import Reduction, Shell
@@ -122,8 +123,7 @@ def _summary_shells(scaler: Mapping[str, Any]) -> tuple[Shell, ...]:
     tables = as_object(scaler.get("_scalr_statistics"))
     table = as_object(next(iter(tables.values()), None))
     columns = {name: as_list(table.get(title)) for name, title in SUMMARY.items()}
-    shells = (read_shell(name, _row(columns, position)) for name, position in POSITIONS)
-    return tuple(shell for shell in shells if shell is not None)
+    return read_shells((name, _row(columns, position)) for name, position in POSITIONS)
 
 
 def _row(columns: Mapping[str, list[Any]], position: int) -> dict[str, object]:
