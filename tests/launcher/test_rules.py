@@ -118,3 +118,9 @@ def test_what_is_known_of_the_crystal_reaches_the_program(tmp_path):
     asked = request(tmp_path, "fast_dp", space_group="P43212", unit_cell=CELL, anomalous_scatterer="Se")
     words = plan_job(asked, settings(tmp_path), TABLE, {}).command
     assert {"--spacegroup=P43212", "--cell=78.9,78.9,37.1,90,90,90", "--atom=Se"} <= set(words)
+
+
+def test_a_space_group_that_was_announced_empty_is_not_known(tmp_path):
+    asked = request(tmp_path, "fast_dp", space_group="")
+    assert not [word for word in plan_job(asked, settings(tmp_path), TABLE, {}).command if "spacegroup" in word]
+    assert not When(space_group_is_known=True).fits(asked)

@@ -103,7 +103,8 @@ async def test_a_collection_is_explained_and_processed_again_without_overwriting
         runs = [run for view in mesh.status()["collections"] if view["id"] == collection.dcid for run in view["runs"]]
         return [run for run in runs if run["ref"]["run_id"] == dry["run_id"]]
 
-    await mesh.until(begun, "the run on the page")
+    (run,) = await mesh.until(begun, "the run on the page")
+    assert (run["ref"]["parameters"], run["ref"]["images"]) == ({"d_min": 2}, [1, 5])
     (second,) = orjson.loads((await mxmesh(mesh, *asked)).stdout)
     assert second["run_id"] == dry["run_id"].removesuffix("-1") + "-2"
     cancelled = await mxmesh(mesh, "cancel", number)
