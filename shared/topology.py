@@ -53,6 +53,7 @@ Q, V, T, R = Kind.QUEUE, Kind.VIRTUAL, Kind.TOPIC, Kind.REPLY
 ROUTES = (
     Route(m.CollectionStarts, WORLD, Q, "data-collection", ("ingester",), priority=7),
     Route(m.CollectionEnds, WORLD, Q, "data-collection", ("ingester",), priority=7),
+    Route(m.RunRecipes, WORLD, Q, "processing_recipe", ("ingester",)),
     Route(m.CollectionAccepted, "ingester", V, "CollectionAccepted", ("writer", "aggregator")),
     Route(m.CollectionAccepted, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.CollectionEnded, "ingester", V, "CollectionEnded", ("writer", "aggregator")),
