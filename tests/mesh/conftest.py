@@ -96,9 +96,7 @@ def mesh(tmp_path_factory) -> Iterator[RunningUp]:
     command = [sys.executable, "-m", "cli", "up", "--home", str(home), "--data-root", str(home / "data")]
     command += ["--page-port", "0", "--settings", str(home / "overrides.json")]
     with (home / "up.log").open("wb") as log:
-        started = subprocess.Popen(
-            command, stdout=log, stderr=log
-        )
+        started = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         yield RunningUp(home, psutil.Process(started.pid), _wait_until_up(home, started))
     finally:
