@@ -62,6 +62,7 @@ ROUTES = (
     Route(m.AnnouncementRejected, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.FindSpots, "ingester", Q, "find-spots", ("spotfinder",), priority=6, rotation_priority=4),
     Route(m.ProcessCollection, "ingester", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
+    Route(m.ProcessCollection, WORLD, Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
     Route(m.ProcessCollection, "launcher", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
     Route(m.CancelProcessing, WORLD, Q, "cancel-processing", ("launcher",), priority=7),
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6, rotation_priority=4),

@@ -39,6 +39,20 @@ def test_a_symbolic_link_does_not_lead_out_of_the_data_roots(tmp_path):
         )
 
 
+@pytest.mark.parametrize("images", [{"master_file": "/etc/passwd"}, {"folder": "../../secret"}])
+def test_images_outside_the_data_roots_are_refused(tmp_path, images):
+    roomy = settings(tmp_path, data_roots=[tmp_path / "data"], processing_root=tmp_path / "data/deep/down")
+    with pytest.raises(RefusedRunError, match="outside the launcher's data_roots"):
+        plan_job(request(tmp_path / "data", "dials", **images), roomy, TABLE, {})
+
+
+def test_a_further_sweep_outside_the_data_roots_is_refused(tmp_path):
+    stray = request(Path("/etc"), dcid=2002).collection
+    together = request(tmp_path / "visit", "dials").model_copy(update={"others": (stray,)})
+    with pytest.raises(RefusedRunError, match="/etc is outside the launcher's data_roots"):
+        plan_job(together, settings(tmp_path, data_roots=[tmp_path]), TABLE, {})
+
+
 def test_a_visit_below_a_data_root_is_accepted(tmp_path):
     roomy = settings(tmp_path, data_roots=[tmp_path])
     assert plan_job(request(tmp_path / "cm12345-1", "dials"), roomy, TABLE, {}).family == "dials"
