@@ -111,6 +111,23 @@ async def test_a_collection_is_explained_and_processed_again_without_overwriting
     assert cancelled.returncode == 0, cancelled.stderr
 
 
+async def test_a_whole_visit_is_processed_again_when_there_is_room(mesh):
+    first = rotation(mesh).model_copy(update={"visit": "cm77777-7"})
+    second = first.model_copy(update={"dcid": first.dcid + 1})
+    elsewhere = first.model_copy(update={"dcid": first.dcid + 2, "visit": "cm99999-9"})
+    async with mesh.world() as bus:
+        for collection in (first, second, elsewhere):
+            await bus.publish(CollectionStarts(**collection.model_dump(), event="start"))
+    known = KnownCollections(mesh.running.database)
+    await mesh.until(lambda: len(known.rotations("cm77777-7", None, None)) == 2, "the visit in the record")
+    await mesh.until(lambda: known.rotations("cm99999-9", None, None), "the other visit in the record")
+
+    asked = ["reprocess", "--visit", "cm77777-7", "--since", "2026-01-01", "--dry-run", "--json"]
+    found = orjson.loads((await mxmesh(mesh, *asked)).stdout)
+    assert {each["collection"]["dcid"] for each in found} == {first.dcid, second.dcid}
+    assert {each["urgency"] for each in found} == {"secondary"}
+
+
 @pytest.mark.parametrize(
     ("command", "advice"),
     [
