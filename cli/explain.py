@@ -87,7 +87,9 @@ def explanations(request: ProcessCollection, settings: Settings) -> list[Explana
 def _explain(request: ProcessCollection, decision: Decision, settings: Settings) -> Explanation:
     outcome = decision.outcome
     parameters = {**outcome.parameters, **request.parameters}
-    named = request.model_copy(update={"pipeline": outcome.pipeline, "parameters": parameters})
+    named = request.model_copy(
+        update={"pipeline": outcome.pipeline, "parameters": parameters, "urgency": outcome.urgency}
+    )
     try:
         return Explanation(decision, plan_job(named, settings, TABLE, os.environ))
     except RefusedRunError as refusal:

@@ -65,7 +65,8 @@ def reprocess(
             "images": _range(images),
             "others": tuple(known.one(other) for other in others or ()),
         }
-        requests = _requests(chosen, asked, known, known_runs(mesh), launcher_settings(home))
+        many, runs = collection is None, known_runs(mesh)
+        requests = _requests(chosen, asked, known, runs, launcher_settings(home), many=many)
     if len(chosen) > MANY and not (yes or dry_run):
         typer.confirm(f"Process {len(chosen)} collections again, {len(requests)} runs?", abort=True)
     if not dry_run:
@@ -104,8 +105,13 @@ def _requests(
     known: KnownCollections,
     runs: list[dict[str, Any]],
     settings: Settings,
+    *,
+    many: bool,
 ) -> list[ProcessCollection]:
-    """One for each collection and pipeline, each the next attempt of its kind; what would be refused is said."""
+    """One for each collection and pipeline, each the next attempt of its kind; what would be refused is said.
+
+    Many at a time are secondary, so that what is measured meanwhile goes first.
+    """
     requests = []
     for collection in chosen:
         for each in explanations(ProcessCollection(collection=collection, **asked), settings):
@@ -113,6 +119,8 @@ def _requests(
                 err.print(f"{collection.ref}: {each.decision.outcome.pipeline} would be refused: {each.refusal}")
                 continue
             requests.append(_next_attempt(each.job.request, known, runs))
+    if many:
+        return [request.model_copy(update={"urgency": "secondary"}) for request in requests]
     return requests
 
 

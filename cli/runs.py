@@ -11,7 +11,7 @@ from rich.table import Table
 from cli.console import JsonOption, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, RunningMesh
 from cli.status import read_status
-from shared.messages import RunState, now
+from shared.messages import RunRef, RunState, now
 
 FAULTS = (NoMeshError, httpx.HTTPError)
 COLOURS = {"succeeded": "green", "running": "cyan", "queued": "cyan"}
@@ -74,17 +74,16 @@ def _is_wanted(run: dict[str, Any], collection: int | None, state: RunState | No
 
 def _table(found: list[dict[str, Any]]) -> Table:
     table = Table(
-        "run", "parameters", "state", "step", "for", "reason", caption="`mxmesh logs RUN` shows what a run says"
+        "run", "asked for", "state", "step", "for", "reason", caption="`mxmesh logs RUN` shows what a run says"
     )
     for run in found:
-        asked = ", ".join(f"{name}={value}" for name, value in run["ref"].get("parameters", {}).items())
         steps = run["steps"]
         step = f"{run['n_done']}/{run['n_steps']} {steps[-1]['name'] if steps else ''}"
         colour = COLOURS.get(run["state"], "red")
         reason = (run["detail"] or "").splitlines()
         table.add_row(
             run["ref"]["run_id"],
-            escape(asked),
+            escape(RunRef.model_validate(run["ref"]).asked),
             f"[{colour}]{run['state']}[/]",
             escape(step),
             _duration(run),

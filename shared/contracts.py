@@ -78,7 +78,7 @@ def _speaker(route: Route) -> str:
 
 
 def _id(route: Route) -> str:
-    return f"{route.message.__name__}-{route.kind.name.lower()}"
+    return "-".join(filter(None, (route.message.__name__, route.kind.name.lower(), route.urgency)))
 
 
 def documents() -> dict[str, bytes]:

@@ -25,9 +25,9 @@ class Route:
     """One row: a message type, its speaker, its listeners, and how it travels.
 
     ``name`` may refer to fields of the message, such as ``xrc.{collection.beamline}``; a listener of such a route
-    gives the queue's full name. ``outside`` rows are silent while a beamline is in shadow mode. What is said of a
-    rotation goes with ``rotation_priority`` where that is given, a secondary run with ``secondary_priority``;
-    ActiveMQ's store tells three priorities apart: below 4, 4, and above.
+    gives the queue's full name. ``outside`` rows are silent while a beamline is in shadow mode. A row with ``urgency``
+    is for messages of that urgency only. What is said of a rotation goes with ``rotation_priority`` where that is
+    given; ActiveMQ's store tells three priorities apart: below 4, 4, and above.
     """
 
     message: type[m.Message]
@@ -39,20 +39,25 @@ class Route:
     expires_s: int | None = None
     outside: bool = False
     rotation_priority: int | None = None
-    secondary_priority: int | None = None
+    urgency: m.Urgency | None = None
+
+    def takes(self, message: m.Message) -> bool:
+        """Whether this message goes this way."""
+        return self.urgency is None or self.urgency == getattr(message, "urgency", None)
 
     def priority_of(self, message: m.Message) -> int:
         """The JMS priority of one message, 0 to 9."""
-        if self.secondary_priority is not None and getattr(message, "urgency", None) == "secondary":
-            return self.secondary_priority
         of_rotation = getattr(message, "experiment", None) == "rotation"
         return self.rotation_priority if of_rotation and self.rotation_priority is not None else self.priority
 
 
+PRIMARY: m.Urgency = "primary"
+SECONDARY: m.Urgency = "secondary"
 Q, V, T, R = Kind.QUEUE, Kind.VIRTUAL, Kind.TOPIC, Kind.REPLY
 ROUTES = (
     Route(m.CollectionStarts, WORLD, Q, "data-collection", ("ingester",), priority=7),
     Route(m.CollectionEnds, WORLD, Q, "data-collection", ("ingester",), priority=7),
+    Route(m.RunRecipes, WORLD, Q, "processing_recipe", ("ingester",)),
     Route(m.CollectionAccepted, "ingester", V, "CollectionAccepted", ("writer", "aggregator")),
     Route(m.CollectionAccepted, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.CollectionEnded, "ingester", V, "CollectionEnded", ("writer", "aggregator")),
@@ -60,8 +65,11 @@ ROUTES = (
     Route(m.AnnouncementRejected, "ingester", V, "AnnouncementRejected", ("aggregator",)),
     Route(m.AnnouncementRejected, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.FindSpots, "ingester", Q, "find-spots", ("spotfinder",), priority=6, rotation_priority=4),
-    Route(m.ProcessCollection, "ingester", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
-    Route(m.ProcessCollection, "launcher", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
+    *(
+        Route(m.ProcessCollection, speaker, Q, name, ("launcher",), urgency=urgency)
+        for speaker in ("ingester", "launcher", WORLD)
+        for name, urgency in (("process-collection", PRIMARY), ("process-collection.secondary", SECONDARY))
+    ),
     Route(m.CancelProcessing, WORLD, Q, "cancel-processing", ("launcher",), priority=7),
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6, rotation_priority=4),
     Route(m.RunChanged, "launcher", V, "RunChanged", ("aggregator",)),
@@ -82,6 +90,8 @@ def routes_of(kind: type[m.Message]) -> Iterator[Route]:
 
 def families_of(route: Route) -> list[dict[str, str]]:
     """Every way to fill the name of a route: one for each pipeline family, or just one."""
+    if route.urgency:
+        return [{"urgency": route.urgency}]
     return [{"family": family} for family in get_args(m.PipelineFamily)] if "{family}" in route.name else [{}]
 
 
@@ -99,7 +109,7 @@ class Topology:
 
     def destinations(self, message: m.Message) -> Iterator[tuple[Route, str]]:
         """Where a message goes, with the row that says so. A message type outside the table is a programming error."""
-        routes = tuple(routes_of(type(message)))
+        routes = tuple(route for route in routes_of(type(message)) if route.takes(message))
         if not routes:
             raise LookupError(f"shared/topology.py has no route for {type(message).__name__}")
         told = set()
@@ -125,9 +135,12 @@ class Topology:
         return f"/queue/{self.prefix}{name}"
 
     def source(self, kind: type[m.Message], service: str, **fields: str) -> str:
-        """Where a service reads one message type; ``fields`` fill the name of a route that refers to some."""
+        """Where a service reads one message type; ``fields`` fill the name of a route that refers to some.
+
+        The ``urgency`` among them chooses between routes; without it, the first counts.
+        """
         for route in routes_of(kind):
-            if service in route.listeners:
+            if service in route.listeners and fields.get("urgency") in (None, route.urgency):
                 return self._inbox(route, service, fields)
         raise LookupError(f"shared/topology.py: {service} does not listen to {kind.__name__}")
 

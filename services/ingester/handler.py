@@ -1,14 +1,16 @@
 """An announcement in; an answer, image blocks and processing requests out."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import anyio.to_thread
 
 from services.ingester.blocks import cut_blocks
 from services.ingester.gda import Announced, UnusableAnnouncementError, claimed_identity, read_event
-from services.ingester.memory import Memory, Novelty
+from services.ingester.ispyb import Ispyb
+from services.ingester.memory import Memory, Novelty, Remembered
 from services.ingester.paths import check_paths
 from services.ingester.settings import Settings
+from services.ingester.zocalo import ProcessingJob, UnusableRequestError, jobs_of, request_of
 from shared import telemetry
 from shared.messages import (
     AnnouncementRejected,
@@ -19,6 +21,7 @@ from shared.messages import (
     CollectionStarts,
     Message,
     ProcessCollection,
+    RunRecipes,
     now,
 )
 from shared.service import RefusedError
@@ -85,6 +88,50 @@ def _requests(collection: Collection, end: CollectionEnds) -> Iterator[ProcessCo
     """Once start and end of a rotation are known, the launcher decides what runs; nothing runs after an abort."""
     if end.event == "end":
         yield ProcessCollection(collection=collection)
+
+
+async def reprocess(
+    asked: RunRecipes, *, memory: Memory, ispyb: Ispyb | None, recipes: Mapping[str, str]
+) -> AsyncIterator[ProcessCollection]:
+    """Act on a processing request in Zocalo's form.
+
+    Raises:
+        RefusedError: it cannot be acted on.
+    """
+    try:
+        requests = []
+        for job in await _jobs(asked, ispyb):
+            starts = {dcid: await _start(dcid, memory) for dcid in job.collection_ids}
+            telemetry.adopt(starts[job.collection_id].traceparent)
+            collections = {dcid: Collection.model_validate(start.event.model_dump()) for dcid, start in starts.items()}
+            requests.append(request_of(job, recipes, collections))
+    except UnusableRequestError as fault:
+        raise RefusedError(str(fault)) from fault
+    for request in requests:
+        yield request
+
+
+async def _jobs(asked: RunRecipes, ispyb: Ispyb | None) -> tuple[ProcessingJob, ...]:
+    number = asked.parameters.ispyb_process
+    if number is None:
+        return jobs_of(asked)
+    if ispyb is None:
+        raise UnusableRequestError(
+            f"processing job {number} stands in ISPyB: set zocalo.ispyb_url of the ingester, or send recipes"
+        )
+    if job := await ispyb.processing_job(number):
+        return (job,)
+    raise UnusableRequestError(f"ISPyB has no processing job {number}; write it there, and commit, before sending")
+
+
+async def _start(dcid: int, memory: Memory) -> Remembered:
+    starts = await memory.starts(dcid)
+    if len(starts) != 1:
+        problem = "was announced by several beamlines" if starts else "was not announced to this mesh"
+        raise UnusableRequestError(
+            f"collection {dcid} {problem}; announce it on data-collection, under an id of its own"
+        )
+    return starts[0]
 
 
 def _reject_repeat(announced: Announced, event: CollectionStarts | CollectionEnds) -> AnnouncementRejected:

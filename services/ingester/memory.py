@@ -84,6 +84,15 @@ class Memory:
             row = (await connection.execute(query)).first()
         return Remembered(data_collection_event.validate_json(row.body), row.traceparent) if row else None
 
+    async def starts(self, dcid: int) -> list[Remembered]:
+        """The first start of every collection with that id; ids may repeat between beamlines."""
+        a = announcements.c
+        query = select(a.beamline, a.body, a.traceparent).where(a.dcid == dcid, a.phase == "start")
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(query.order_by(a.beamline, a.message_index.desc()))).all()
+        first = {row.beamline: row for row in rows}
+        return [Remembered(data_collection_event.validate_json(row.body), row.traceparent) for row in first.values()]
+
 
 def _key(event: CollectionStarts | CollectionEnds) -> dict[str, str | int]:
     return {

@@ -2,9 +2,24 @@
 
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from shared.settings import ServiceSettings
+
+
+class ZocaloSettings(BaseModel):
+    """How processing requests of Zocalo's clients are taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ispyb_url: str | None = Field(
+        default=None, description="ISPyB database, to look up processing jobs (SQLAlchemy URL of an async driver)"
+    )
+    ispyb_patience_s: PositiveFloat = Field(default=60, description="an ISPyB that is away is waited for so long [s]")
+    recipes: dict[str, str] = Field(
+        default={"fast-dp": "fast_dp", "xia2-dials": "xia2-dials", "xia2-3dii": "xia2-3dii", "autoPROC": "autoPROC"},
+        description="pipeline by a part of the recipe's name, upper or lower case",
+    )
 
 
 class Settings(ServiceSettings):
@@ -19,6 +34,10 @@ class Settings(ServiceSettings):
     )
     rotation_spots: bool = Field(
         default=True, description="find the spots of every rotation image, too, whenever no grid scan waits"
+    )
+    zocalo: ZocaloSettings | None = Field(
+        default=None,
+        description="take processing requests from the queue processing_recipe, too; not on a broker where Zocalo does",
     )
     block_s: PositiveFloat = Field(default=0.25, description="exposure time that one block of images covers [s]")
     smallest_block: PositiveInt = Field(default=4, description="images in a block of slow exposures")

@@ -1,6 +1,7 @@
 """`python -m services.launcher`: wiring, and nothing else."""
 
 from functools import partial
+from typing import get_args
 
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
@@ -10,7 +11,7 @@ from services.launcher.inflight import InFlight
 from services.launcher.launcher import Launcher
 from services.launcher.settings import Settings
 from services.launcher.supervisor import adopt_runs, supervise
-from shared.messages import CancelProcessing, ProcessCollection
+from shared.messages import CancelProcessing, ProcessCollection, Urgency
 from shared.service import Inbox, body_as, join, run, work
 
 
@@ -24,11 +25,14 @@ async def main() -> None:
         launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)
         await adopt_runs(launcher)
         member.tasks.start_soon(supervise, launcher)
-        topology = settings.topology
-        cancels, requests = (topology.source(kind, "launcher") for kind in (CancelProcessing, ProcessCollection))
+        source = partial(settings.topology.source, service="launcher")
+        cancels = source(CancelProcessing)
         await member.listen(Inbox(cancels, body_as(CancelProcessing), partial(cancel, launcher=launcher), prefetch=1))
         handler = partial(launch, launcher=launcher)
-        await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=settings.requests_in_hand))
+        for urgency in get_args(Urgency):
+            requests = source(ProcessCollection, urgency=urgency)
+            in_hand = settings.requests_in_hand
+            await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=in_hand))
         await work(member)
 
 

@@ -77,7 +77,7 @@ async def _submit(job: Job, known: RunStatus | None, launcher: Launcher) -> RunS
     if known is None:
         await _check_software(job, launcher)
         await _await_master(job, launcher)
-    if launcher.flights.full:
+    if not launcher.flights.has_room(job.request.urgency):
         await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
     await launcher.flights.reserve(job.run_id, job.request.urgency)
     pause_s, told = launcher.settings.poll_s, ""

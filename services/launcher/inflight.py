@@ -40,14 +40,15 @@ class InFlight:
         is_primary = urgency == "primary"
         self._n_primary_waiting += is_primary
         try:
-            while run_id not in self._reserved and not self._has_room(urgency):
+            while run_id not in self._reserved and not self.has_room(urgency):
                 await self._freed.wait()
         finally:
             self._n_primary_waiting -= is_primary
             self._wake()
         self._reserved.add(run_id)
 
-    def _has_room(self, urgency: Urgency) -> bool:
+    def has_room(self, urgency: Urgency) -> bool:
+        """Whether a further run may begin at once."""
         if urgency == "primary":
             return not self.full
         return self._n_primary_waiting == 0 and len(self._reserved) < self._secondary_slots

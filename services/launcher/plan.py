@@ -43,7 +43,7 @@ def run_directory(request: ProcessCollection, settings: Settings) -> Path:
     """Where the run works: ``<visit>/processed/<folder>/<prefix>_<run number>/<pipeline>/<run id>``.
 
     Raises:
-        RefusedRunError: the visit is outside the data roots, or the folder leads out of it.
+        RefusedRunError: a visit or its images are outside the data roots, or the folder leads out of its visit.
     """
     collection = request.collection
     visit = Path(collection.visit_directory)
@@ -51,7 +51,9 @@ def run_directory(request: ProcessCollection, settings: Settings) -> Path:
     base = root / collection.beamline / collection.visit if root else visit / "processed"
     series = f"{collection.prefix}_{collection.run_number}"
     try:
-        _within_roots(visit, settings.data_roots)
+        for sweep in (collection, *request.others):
+            for path in (sweep.visit_directory, sweep.master_path):
+                _within_roots(Path(path), settings.data_roots)
         return _below(base, base / collection.folder / series / request.pipeline / request.run_id)
     except (OSError, RuntimeError, ValueError) as fault:  # a loop of links, a name too long, a null byte
         raise RefusedRunError(f"{visit} cannot be resolved: {fault}; announce a path that can") from fault
@@ -63,10 +65,10 @@ def _below(base: Path, directory: Path) -> Path:
     return directory
 
 
-def _within_roots(visit: Path, roots: tuple[Path, ...]) -> None:
-    if roots and not any(visit.resolve().is_relative_to(root.resolve()) for root in roots):
+def _within_roots(path: Path, roots: tuple[Path, ...]) -> None:
+    if roots and not any(path.resolve().is_relative_to(root.resolve()) for root in roots):
         allowed = ", ".join(map(str, roots))
-        raise RefusedRunError(f"{visit} is outside the launcher's data_roots ({allowed}); add its root there")
+        raise RefusedRunError(f"{path} is outside the launcher's data_roots ({allowed}); add its root there")
 
 
 def plan_job(

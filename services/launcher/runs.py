@@ -69,6 +69,8 @@ def run_ref(request: ProcessCollection) -> RunRef:
         pipeline=request.pipeline,
         attempt=request.attempt,
         parameters=request.parameters,
+        images=request.images,
+        others=tuple(other.dcid for other in request.others),
     )
 
 

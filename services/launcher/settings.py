@@ -29,7 +29,7 @@ class Settings(ServiceSettings):
     )
     requests_in_hand: PositiveInt = Field(
         default=100,
-        description="requests taken from the broker that wait for a slot, so that primary ones can overtake",
+        description="requests of either urgency taken from the broker while they wait for a slot",
     )
     rules: Rules = Field(default=RULES, description="which pipelines run for which collection, see docs/how-to")
     processes: PositiveInt = Field(

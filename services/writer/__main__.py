@@ -11,10 +11,10 @@ from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
 from services.writer.settings import Settings
-from services.writer.transactions import Transactions
 from shared.database import open_database
 from shared.messages import CollectionAccepted, CollectionEnded, PipelineFamily, ProcessingResult, SpotsFound
 from shared.service import Inbox, Member, body_as, join, run, work
+from shared.transactions import Transactions
 
 
 async def write_results(member: Member, engine: AsyncEngine, settings: Settings) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, crystals, grid_results, images
-from services.writer.transactions import Transactions
 from shared.messages import Collection, CollectionRef, GridResult, now
+from shared.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Insert, Table, bindparam, case, false, fun
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
-from services.writer.transactions import Transactions
 from services.writer.upsert import Incoming, insert_once, upsert
 from shared.messages import (
     CollectionAccepted,
@@ -20,6 +19,7 @@ from shared.messages import (
     SpotsFound,
     now,
 )
+from shared.transactions import Transactions
 
 Row = dict[str, Any]
 SPOT_COLUMNS = [name for name in ImageSpots.model_fields if name != "image"]

@@ -51,3 +51,4 @@ from shared.messages.status import (
     MessageDeadLettered as MessageDeadLettered,
     ServiceBeat as ServiceBeat,
 )
+from shared.messages.zocalo import RecipeParameters as RecipeParameters, RunRecipes as RunRecipes

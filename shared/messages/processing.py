@@ -96,6 +96,17 @@ class RunRef(Part):
     pipeline: str
     attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
     parameters: Parameters = Field(default_factory=dict, description="what was asked for beside the defaults")
+    images: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None, description="first and last image that are processed, from 1; absent: all"
+    )
+    others: tuple[PositiveInt, ...] = Field(default=(), description="ids of the collections processed together with it")
+
+    @property
+    def asked(self) -> str:
+        """What tells this run from others of the same collection and pipeline, in words; empty: nothing was asked."""
+        words = [f"{name}={value}" for name, value in self.parameters.items()]
+        words += [f"images {self.images[0]}-{self.images[1]}"] if self.images else []
+        return ", ".join([*words, *(f"with {other}" for other in self.others)])
 
 
 class Step(Part):

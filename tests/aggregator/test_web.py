@@ -9,7 +9,7 @@ import pytest
 
 from services.aggregator.web.app import make_app
 from services.aggregator.web.formats import local
-from shared.messages import Alternative, Reduction, RunState
+from shared.messages import Alternative, Reduction, RunRef, RunState
 from tests.aggregator.builders import (
     LATE,
     ROTATION,
@@ -102,6 +102,26 @@ async def test_the_page_of_a_run_shows_steps_statistics_cell_and_files():
     ):
         assert words in text
     assert "anomalous multiplicity" not in text  # no shell has it
+
+
+async def test_runs_of_one_collection_stand_side_by_side_with_what_was_asked_for():
+    first = recorded()
+    again = RunRef(
+        run_id="i03-43-dials-77777777-1",
+        collection=ROTATION,
+        pipeline="dials",
+        parameters={"d_min": 1.8},
+        images=(1, 450),
+        others=(44,),
+    )
+    second = first.result.model_copy(update={"run": again})
+    night = [heard(first), heard(first.model_copy(update={"result": second}))]
+
+    text = (await get(f"/collections/{ROTATION}", night)).text
+
+    assert "asked for: d_min=1.8, images 1-450, with 44" in text
+    assert text.count("asked for:") == 1
+    assert text.count("<h3>dials of") == 2
 
 
 async def test_a_second_result_of_a_run_is_shown_beside_the_first():

@@ -23,9 +23,10 @@ from shared.memory import MemoryBus
 from shared.messages import CancelProcessing, ProcessCollection, ProcessingResult, RunChanged, RunState
 from shared.pulse import Pulse
 from shared.service import Inbox, Member, body_as
+from shared.topology import Topology
 from tests.launcher.builders import FIRST, PYTHON, SECOND, job, request, settings, step, table, until
 
-QUEUE = "/queue/process-collection"
+QUEUES = ("/queue/process-collection", "/queue/process-collection.secondary")
 CANCELS = "/queue/cancel-processing"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -38,7 +39,8 @@ class Mesh:
     launcher: Launcher
 
     def ask(self, asked, **headers):
-        self.bus.broker.put(QUEUE, asked.to_json(), **headers)
+        ((_, queue),) = Topology().destinations(asked)
+        self.bus.broker.put(queue, asked.to_json(), **headers)
 
     def cancel(self, **what):
         self.bus.broker.put(CANCELS, CancelProcessing(**what).to_json())
@@ -78,9 +80,10 @@ async def running(mesh):
         member = Member(mesh.bus, Pulse("launcher"), tasks)
         await adopt_runs(mesh.launcher)
         tasks.start_soon(supervise, mesh.launcher)
-        await member.listen(
-            Inbox(QUEUE, body_as(ProcessCollection), partial(launch, launcher=mesh.launcher), prefetch=2)
-        )
+        for queue in QUEUES:
+            await member.listen(
+                Inbox(queue, body_as(ProcessCollection), partial(launch, launcher=mesh.launcher), prefetch=2)
+            )
         await member.listen(
             Inbox(CANCELS, body_as(CancelProcessing), partial(cancel, launcher=mesh.launcher), prefetch=1)
         )
@@ -210,6 +213,22 @@ async def test_no_more_runs_at_a_time_than_slots(tmp_path):
     assert len(beside) == 5
     assert max(beside) == 2
     assert [change for change in mesh.said(RunChanged) if change.detail == "waits for one of 2 slots"]
+
+
+async def test_a_primary_run_goes_before_all_secondary_ones_that_wait(tmp_path):
+    patient = step("wait", f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo 1 > done.txt")
+    asked = {attempt: request(tmp_path, attempt=attempt) for attempt in range(1, 7)}
+    async with running(make(tmp_path, table(patient))) as mesh:
+        mesh.ask(asked[1])
+        await mesh.true(lambda: mesh.launcher.flights.full)
+        for attempt in range(2, 6):
+            mesh.ask(asked[attempt].model_copy(update={"urgency": "secondary"}))
+        await mesh.true(lambda: len(mesh.launcher.waiting) == 4)
+        mesh.ask(asked[6])
+        await mesh.true(lambda: len(mesh.launcher.waiting) == 5)
+        (tmp_path / "go").touch()
+        results = await mesh.results(6)
+    assert [result.run.attempt for result in results[:2]] == [1, 6]
 
 
 async def test_a_repeated_request_does_not_run_twice(tmp_path):

@@ -39,6 +39,20 @@ def test_a_symbolic_link_does_not_lead_out_of_the_data_roots(tmp_path):
         )
 
 
+@pytest.mark.parametrize("images", [{"master_file": "/etc/passwd"}, {"folder": "../../secret"}])
+def test_images_outside_the_data_roots_are_refused(tmp_path, images):
+    roomy = settings(tmp_path, data_roots=[tmp_path / "data"], processing_root=tmp_path / "data/deep/down")
+    with pytest.raises(RefusedRunError, match="outside the launcher's data_roots"):
+        plan_job(request(tmp_path / "data", "dials", **images), roomy, TABLE, {})
+
+
+def test_a_further_sweep_outside_the_data_roots_is_refused(tmp_path):
+    stray = request(Path("/etc"), dcid=2002).collection
+    together = request(tmp_path / "visit", "dials").model_copy(update={"others": (stray,)})
+    with pytest.raises(RefusedRunError, match="/etc is outside the launcher's data_roots"):
+        plan_job(together, settings(tmp_path, data_roots=[tmp_path]), TABLE, {})
+
+
 def test_a_visit_below_a_data_root_is_accepted(tmp_path):
     roomy = settings(tmp_path, data_roots=[tmp_path])
     assert plan_job(request(tmp_path / "cm12345-1", "dials"), roomy, TABLE, {}).family == "dials"
@@ -130,13 +144,17 @@ def test_a_part_of_the_images_is_a_run_of_its_own(tmp_path):
     whole = request(tmp_path, "dials")
     part = whole.model_copy(update={"images": (1, 20)})
     assert part.run_id != whole.run_id
-    assert "image_range=1,20" in plan_job(part, settings(tmp_path), TABLE, {}).command
+    planned = plan_job(part, settings(tmp_path), TABLE, {})
+    assert "image_range=1,20" in planned.command
+    assert planned.ref.asked == "images 1-20"
 
 
 def test_sweeps_are_not_given_to_a_pipeline_that_takes_one(tmp_path):
     other = request(tmp_path, dcid=2002, run_number=2).collection
     together = request(tmp_path, "dials").model_copy(update={"others": (other,)})
-    assert str(other.master_path) in plan_job(together, settings(tmp_path), TABLE, {}).command
+    planned = plan_job(together, settings(tmp_path), TABLE, {})
+    assert str(other.master_path) in planned.command
+    assert planned.ref.asked == "with 2002"
     with pytest.raises(RefusedRunError, match="one sweep at a time"):
         plan_job(together.model_copy(update={"pipeline": "fast_dp"}), settings(tmp_path), TABLE, {})
 

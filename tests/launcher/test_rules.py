@@ -95,10 +95,12 @@ async def test_a_request_without_a_pipeline_becomes_one_for_each_and_the_same_on
     assert [each.run_id for each in first] == [each.run_id for each in again]
 
 
-async def test_primary_requests_go_before_secondary_ones_on_the_broker(tmp_path):
+def test_secondary_requests_wait_in_a_queue_of_their_own_where_they_hold_up_nothing(tmp_path):
     secondary, _ = expand(undecided(tmp_path), SYNCHROTRON)
-    ((route, _),) = Topology().destinations(secondary)
-    assert route.priority_of(secondary) < route.priority_of(request(tmp_path))
+    sent = [[name for _, name in Topology().destinations(each)] for each in (request(tmp_path), secondary)]
+    assert sent == [["/queue/process-collection"], ["/queue/process-collection.secondary"]]
+    read = [Topology().source(ProcessCollection, "launcher", urgency=each) for each in ("primary", "secondary")]
+    assert sent == [[name] for name in read]
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,9 @@ def test_what_is_known_of_the_crystal_reaches_the_program(tmp_path):
     asked = request(tmp_path, "fast_dp", space_group="P43212", unit_cell=CELL, anomalous_scatterer="Se")
     words = plan_job(asked, settings(tmp_path), TABLE, {}).command
     assert {"--spacegroup=P43212", "--cell=78.9,78.9,37.1,90,90,90", "--atom=Se"} <= set(words)
+
+
+def test_a_space_group_that_was_announced_empty_is_not_known(tmp_path):
+    asked = request(tmp_path, "fast_dp", space_group="")
+    assert not [word for word in plan_job(asked, settings(tmp_path), TABLE, {}).command if "spacegroup" in word]
+    assert not When(space_group_is_known=True).fits(asked)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import httpx
+import orjson
 import psutil
 import pytest
 
@@ -90,9 +91,12 @@ async def centre_of(bus: StompBus, ref: CollectionRef) -> GridResult:
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory) -> Iterator[RunningUp]:
     home = tmp_path_factory.mktemp("mesh")
+    overrides = {"ingester": {"zocalo": {"ispyb_url": f"sqlite+aiosqlite:///{home}/ispyb.sqlite"}}}
+    (home / "overrides.json").write_bytes(orjson.dumps(overrides))
     command = [sys.executable, "-m", "cli", "up", "--home", str(home), "--data-root", str(home / "data")]
+    command += ["--page-port", "0", "--settings", str(home / "overrides.json")]
     with (home / "up.log").open("wb") as log:
-        started = subprocess.Popen([*command, "--page-port", "0"], stdout=log, stderr=log)
+        started = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         yield RunningUp(home, psutil.Process(started.pid), _wait_until_up(home, started))
     finally:

@@ -25,7 +25,11 @@ async def test_a_bad_announcement_is_answered_shown_and_kept(mesh, case):
     await mesh.until(lambda: any(reason in r["reason"] for r in mesh.status()["rejections"]), "it on the page")
     letters = await _all_letters(mesh.home)
     assert body in [letter.body for letter in letters["DLQ.data-collection"]]
-    assert {s["condition"] for s in mesh.status()["health"]["services"]} == {"alive"}
+
+    def all_live():
+        return {service["condition"] for service in mesh.status()["health"]["services"]} == {"alive"}
+
+    await mesh.until(all_live, "a sign of life of every service")
 
 
 async def test_a_repeated_announcement_is_rejected_once_the_first_is_accepted(mesh):

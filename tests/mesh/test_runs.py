@@ -103,11 +103,29 @@ async def test_a_collection_is_explained_and_processed_again_without_overwriting
         runs = [run for view in mesh.status()["collections"] if view["id"] == collection.dcid for run in view["runs"]]
         return [run for run in runs if run["ref"]["run_id"] == dry["run_id"]]
 
-    await mesh.until(begun, "the run on the page")
+    (run,) = await mesh.until(begun, "the run on the page")
+    assert (run["ref"]["parameters"], run["ref"]["images"]) == ({"d_min": 2}, [1, 5])
     (second,) = orjson.loads((await mxmesh(mesh, *asked)).stdout)
     assert second["run_id"] == dry["run_id"].removesuffix("-1") + "-2"
     cancelled = await mxmesh(mesh, "cancel", number)
     assert cancelled.returncode == 0, cancelled.stderr
+
+
+async def test_a_whole_visit_is_processed_again_when_there_is_room(mesh):
+    first = rotation(mesh).model_copy(update={"visit": "cm77777-7"})
+    second = first.model_copy(update={"dcid": first.dcid + 1})
+    elsewhere = first.model_copy(update={"dcid": first.dcid + 2, "visit": "cm99999-9"})
+    async with mesh.world() as bus:
+        for collection in (first, second, elsewhere):
+            await bus.publish(CollectionStarts(**collection.model_dump(), event="start"))
+    known = KnownCollections(mesh.running.database)
+    await mesh.until(lambda: len(known.rotations("cm77777-7", None, None)) == 2, "the visit in the record")
+    await mesh.until(lambda: known.rotations("cm99999-9", None, None), "the other visit in the record")
+
+    asked = ["reprocess", "--visit", "cm77777-7", "--since", "2026-01-01", "--dry-run", "--json"]
+    found = orjson.loads((await mxmesh(mesh, *asked)).stdout)
+    assert {each["collection"]["dcid"] for each in found} == {first.dcid, second.dcid}
+    assert {each["urgency"] for each in found} == {"secondary"}
 
 
 @pytest.mark.parametrize(

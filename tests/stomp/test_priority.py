@@ -6,8 +6,9 @@ import anyio
 import pytest
 
 from shared.bus import Delivery
-from shared.messages import CollectionRef, Experiment, FindSpots, now
+from shared.messages import CollectionRef, Experiment, FindSpots, ProcessCollection, now
 from shared.stomp import StompBus, connect
+from tests.launcher.builders import request
 from tests.stomp.words import take
 
 pytestmark = pytest.mark.broker
@@ -64,3 +65,21 @@ async def test_blocks_that_nobody_fetched_yet_are_delivered_by_priority_then_in_
 
     assert [each.experiment for each in order] == ["gridscan"] * 3 + ["rotation"] * 3
     assert [each.first_image for each in order] == [0, 1, 2, 0, 1, 2]
+
+
+async def test_secondary_requests_in_hand_do_not_keep_a_primary_one_on_the_broker(broker, topology):
+    primary, secondary = (
+        topology.source(ProcessCollection, "launcher", urgency=urgency) for urgency in ("primary", "secondary")
+    )
+    async with connect("launcher", broker, topology) as bus:
+        for attempt in range(1, 2 * IN_HAND):
+            await bus.publish(request("/visit", attempt=attempt).model_copy(update={"urgency": "secondary"}))
+        async with (
+            bus.subscribe(secondary, prefetch=IN_HAND) as later,
+            bus.subscribe(primary, prefetch=IN_HAND) as first,
+        ):
+            for _ in range(IN_HAND):
+                await take(later)
+            await bus.publish(request("/visit", attempt=99))
+            delivery = await take(first)
+    assert ProcessCollection.model_validate_json(delivery.body).attempt == 99

@@ -17,10 +17,10 @@ from services.writer.grids import Grids
 from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
-from services.writer.transactions import Transactions
 from shared.database import open_database
 from shared.memory import MemoryBus
 from shared.messages import GridResult
+from shared.transactions import Transactions
 from tests.results import DEADLINE_S, START
 
 settings.register_profile("writer", deadline=None)

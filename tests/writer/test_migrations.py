@@ -13,8 +13,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from services.writer.migrations import VERSION_TABLE, configuration, upgrade
 from services.writer.schema import metadata
-from services.writer.transactions import Transactions
 from shared.database import open_database
+from shared.transactions import Transactions
 
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect(), "mysql": mysql.dialect()}
 

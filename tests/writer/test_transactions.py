@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
-from services.writer.transactions import Transactions, is_transient
+from shared.transactions import Transactions, is_transient
 
 INSERT = text("INSERT INTO collections (beamline, id, visit, unreported) VALUES ('i03', 1, 'cm1-1', 0)")
 

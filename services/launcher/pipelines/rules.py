@@ -31,7 +31,7 @@ class When(_Setting):
         c = request.collection
         known = (
             (self.cell_is_known, c.unit_cell is not None),
-            (self.space_group_is_known, c.space_group is not None),
+            (self.space_group_is_known, bool(c.space_group)),
             (self.anomalous, c.anomalous_scatterer is not None),
         )
         listed = ((self.kinds, kind_of(request)), (self.beamlines, c.beamline), (self.detectors, c.detector))
@@ -116,4 +116,4 @@ def known_parameters(request: ProcessCollection, names: Sequence[str]) -> dict[s
         "atom": c.anomalous_scatterer,
         "anomalous": True if c.anomalous_scatterer else None,
     }
-    return {name: value for name, value in known.items() if value is not None and name in names}
+    return {name: value for name, value in known.items() if value and name in names}

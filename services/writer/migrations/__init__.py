@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.writer.transactions import Transactions
+from shared.transactions import Transactions
 
 VERSION_TABLE = "writer_version"
 
