@@ -3,11 +3,13 @@
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from services.launcher.parameters import read_parameters
 from services.launcher.pipelines import TABLE
+from services.launcher.slurm_settings import SlurmSettings
 from shared.messages import Parameters
 from shared.settings import ServiceSettings
 
@@ -22,6 +24,8 @@ def bundled_hdf5_plugins() -> Path | None:
 class Settings(ServiceSettings):
     """Settings of the launcher."""
 
+    backend: Literal["local", "slurm"] = Field(default="local", description="where runs happen")
+    slurm: SlurmSettings = Field(default_factory=SlurmSettings, description="for runs as Slurm jobs")
     slots: PositiveInt = Field(default=1, description="runs at a time; further requests wait on the broker")
     processes: PositiveInt = Field(
         default_factory=lambda: cpu_count() or 1, description="processes that one step of a run may use"
