@@ -14,6 +14,8 @@ COMMANDS = {
     "simulate": "cli.beamline:app",
     "find-spots": "cli.spots:find_spots",
     "centre": "cli.centring:centre",
+    "explain": "cli.explain:explain",
+    "reprocess": "cli.reprocess:reprocess",
     "runs": "cli.runs:runs",
     "logs": "cli.logs:logs",
     "cancel": "cli.cancel:cancel",

@@ -78,6 +78,11 @@ def spans_folder(home: Path) -> Path:
     return home / "spans"
 
 
+def settings_file(home: Path, service: str) -> Path:
+    """The settings that a service of a mesh was started with."""
+    return home / "settings" / f"{service}.json"
+
+
 def _note(home: Path) -> Path:
     return home / "mesh.json"
 

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from cli.broker import LocalBroker
 from cli.broker_configuration import free_ports
-from cli.home import RunningMesh, spans_folder
+from cli.home import RunningMesh, settings_file, spans_folder
 from cli.processes import ServiceProcess
 from shared.settings import BrokerSettings, ServiceSettings
 from shared.topology import SERVICES
@@ -121,7 +121,7 @@ async def _keep_alive(broker: LocalBroker, tell: Callable[[str], None]) -> None:
 
 
 def _service(plan: Plan, name: str, broker: BrokerSettings, port: int) -> ServiceProcess:
-    path = plan.home / "settings" / f"{name}.json"
+    path = settings_file(plan.home, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(orjson.dumps(_settings(plan, name, broker, port), option=orjson.OPT_INDENT_2))

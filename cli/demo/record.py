@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import func, select
 
+from cli.collections import read_only
 from services.aggregator.history import events
 from services.writer import schema
 from shared.messages import CollectionRef, ProcessingResult, SpotsFound
@@ -31,8 +32,8 @@ class Recorded:
     """The writer's results and the aggregator's journal, only read."""
 
     def __init__(self, database: Path, journal: Path) -> None:
-        self._engine = _read_only(database)
-        self._journal = _read_only(journal)
+        self._engine = read_only(database)
+        self._journal = read_only(journal)
 
     def images(self, ref: CollectionRef) -> Images:
         """How many images of a collection stand there, and their spots."""
@@ -70,7 +71,3 @@ class Recorded:
         with self._journal.connect() as connection:
             blocks = [SpotsFound.model_validate_json(body) for body in connection.scalars(query)]
         return sum(len(block.found) + len(block.failed) for block in blocks)
-
-
-def _read_only(file: Path) -> Engine:
-    return create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")

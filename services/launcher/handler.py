@@ -10,6 +10,8 @@ from opentelemetry import trace
 from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.installed import missing_software
 from services.launcher.launcher import Launcher, Waiting
+from services.launcher.pipelines import image_file
+from services.launcher.pipelines.rules import expand
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.runs import Job, RunStatus
@@ -21,11 +23,17 @@ WAITING = RunStatus(RunState.QUEUED)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
-    """Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
+    """Decides what runs if the request names no pipeline; else one run begins.
+
+    Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
 
     A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
     then it is repeated here.
     """
+    if not request.pipeline:
+        for named in expand(request, launcher.settings.rules):
+            yield named
+        return
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
     family = family_of(request, launcher.table)
     try:
@@ -71,7 +79,7 @@ async def _submit(job: Job, known: RunStatus | None, launcher: Launcher) -> RunS
         await _await_master(job, launcher)
     if launcher.flights.full:
         await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
-    await launcher.flights.reserve(job.run_id)
+    await launcher.flights.reserve(job.run_id, job.request.urgency)
     pause_s, told = launcher.settings.poll_s, ""
     while down := await _hand_over(job, launcher):
         if down != told:
@@ -121,7 +129,8 @@ async def _check_software(job: Job, launcher: Launcher) -> None:
 
 async def _await_master(job: Job, launcher: Launcher) -> None:
     """Wait for the master file outside any slot; its images are awaited by the run's first step."""
-    master, deadline_s = anyio.Path(job.request.collection.master_path), launcher.settings.master_deadline_s
+    first_file = image_file(str(job.request.collection.master_path), 1)
+    master, deadline_s = anyio.Path(first_file), launcher.settings.master_deadline_s
     if await master.is_file():
         return
     await launcher.publish(changed(job, WAITING, f"waits for {master}"))

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import get_args
 
 from services.launcher.environment import program_environment
-from services.launcher.parameters import ParameterError, read_parameters
-from services.launcher.pipelines import Pipeline, Work
+from services.launcher.parameters import ParameterError, Value, read_parameters
+from services.launcher.pipelines import Pipeline, StepPlan, UnsuitableWorkError, Work
+from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
 from shared.messages import PipelineFamily, ProcessCollection, now
@@ -78,12 +79,12 @@ def plan_job(
     """All that a backend needs to run what was asked for.
 
     Raises:
-        RefusedRunError: unknown pipeline, refused parameter, or a directory outside its bounds.
+        RefusedRunError: unknown pipeline, refused parameter, work that its program cannot do, or a directory outside
+            its bounds.
     """
     pipeline = pipeline_of(request, table)
     try:
-        asked = {**settings.parameters.get(pipeline.name, {}), **request.parameters}
-        parameters = read_parameters(pipeline.parameters, asked)
+        parameters = read_parameters(pipeline.parameters, _asked(request, pipeline, settings))
     except ParameterError as refusal:
         raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
     work = Work(
@@ -93,12 +94,14 @@ def plan_job(
         python=str(settings.python),
         image_deadline_s=settings.image_deadline_s,
         parameters=parameters,
+        images=request.images,
+        others=tuple(str(other.master_path) for other in request.others),
     )
     return Job(
         request=request,
         family=pipeline.family,
         directory=run_directory(request, settings).absolute(),
-        steps=job_steps(pipeline.steps(work)),
+        steps=job_steps(_steps(pipeline, work)),
         time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
         grace_s=settings.grace_s,
         niceness=settings.niceness,
@@ -106,3 +109,22 @@ def plan_job(
         traceparent=traceparent,
         submitted_at=now(),
     )
+
+
+def _asked(request: ProcessCollection, pipeline: Pipeline, settings: Settings) -> dict[str, Value]:
+    """The request wins over what is announced of the crystal, and that over the settings.
+
+    An announced cell is left out where the program takes none without its space group, which was not announced.
+    """
+    known = known_parameters(request, [parameter.name for parameter in pipeline.parameters])
+    asked = {**settings.parameters.get(pipeline.name, {}), **known, **request.parameters}
+    if not pipeline.cell_alone and "space_group" not in asked and "unit_cell" not in request.parameters:
+        asked.pop("unit_cell", None)
+    return asked
+
+
+def _steps(pipeline: Pipeline, work: Work) -> tuple[StepPlan, ...]:
+    try:
+        return pipeline.plan(work)
+    except UnsuitableWorkError as unsuitable:
+        raise RefusedRunError(str(unsuitable)) from unsuitable

@@ -30,6 +30,7 @@ from shared.messages.images import (
     SpotsFound as SpotsFound,
 )
 from shared.messages.processing import (
+    Alternative as Alternative,
     CancelProcessing as CancelProcessing,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,
@@ -43,6 +44,7 @@ from shared.messages.processing import (
     RunState as RunState,
     Shell as Shell,
     Step as Step,
+    Urgency as Urgency,
 )
 from shared.messages.status import (
     DeadLetterTaken as DeadLetterTaken,

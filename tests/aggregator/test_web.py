@@ -9,7 +9,7 @@ import pytest
 
 from services.aggregator.web.app import make_app
 from services.aggregator.web.formats import local
-from shared.messages import RunState
+from shared.messages import Alternative, Reduction, RunState
 from tests.aggregator.builders import (
     LATE,
     ROTATION,
@@ -25,6 +25,7 @@ from tests.aggregator.builders import (
     recorded,
     rejected,
     s,
+    shell,
 )
 from tests.aggregator.night import page
 
@@ -101,6 +102,20 @@ async def test_the_page_of_a_run_shows_steps_statistics_cell_and_files():
     ):
         assert words in text
     assert "anomalous multiplicity" not in text  # no shell has it
+
+
+async def test_a_second_result_of_a_run_is_shown_beside_the_first():
+    first = recorded()
+    found = first.result.reduction.model_copy(update={"n_indexed_by_lattice": (40000, 6007)})
+    anisotropic = Reduction(space_group="P 43 21 2", shells=(shell("overall", 54.1, 1.41, 1.0),))
+    second = Alternative(name="STARANISO", reduction=anisotropic)
+    result = first.result.model_copy(update={"reduction": found, "alternatives": (second,)})
+    night = [heard(first.model_copy(update={"result": result}))]
+
+    text = (await get("/", night)).text
+
+    for words in ("STARANISO", "P 43 21 2", "54.10 \N{EN DASH} 1.41", "P 41 21 2", "of 2 crystals"):
+        assert words in text
 
 
 async def test_the_page_of_a_rotation_shows_the_spots_of_its_images():

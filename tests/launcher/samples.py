@@ -1,4 +1,4 @@
-"""Result files in the formats of DIALS 3.12 and xia2 3.12, written by hand with few entries."""
+"""Result files in the formats of DIALS 3.12, xia2 3.12, fast_dp 2 and autoPROC, written by hand with few entries."""
 
 import json
 
@@ -37,6 +37,10 @@ RMSDs by experiment:
 |          0 |         310 |            12 | 96.3%       |
 +------------+-------------+---------------+-------------+
 Final refined crystal models:
+model 1 (10040 reflections):
+    Unit cell: 78.900(1), 78.900(1), 37.100(1), 90.0, 90.0, 90.0
+model 2 (600 reflections):
+    Unit cell: 78.800(9), 78.800(9), 37.000(9), 90.0, 90.0, 90.0
 +------------+-------------+---------------+-------------+
 |   Imageset |   # indexed |   # unindexed | % indexed   |
 |------------+-------------+---------------+-------------|
@@ -108,13 +112,172 @@ def xia2_run(directory, *, summary=True):
     }
     files = {
         "xia2.json": json.dumps({"_crystals": {"DEFAULT": {"_scaler": scaler if summary else None}}}),
-        "xia2.txt": "Environment configuration...\nXIA2 3.12.1\nDIALS 3.12\nCCP4 8.0\n",
+        "xia2.txt": "Environment configuration...\nXIA2 3.12.1\nDIALS 3.12\nCCP4 8.0\nAssuming spacegroup: P 43 21 2\n",
         "LogFiles/AUTOMATIC_DEFAULT_NATIVE_merging-statistics.json": json.dumps({**BINS, "overall": OVERALL}),
         "DataFiles/AUTOMATIC_DEFAULT_free.mtz": "MTZ ",
         "DataFiles/AUTOMATIC_DEFAULT_scaled_unmerged.mtz": "MTZ ",
         "xia2.html": "<html>",
     }
     return write(directory, files)
+
+
+XDS_LOG = """
+ ***** CORRECT *****  (VERSION Jan 10, 2022  BUILT=20220220)   4-Nov-2026
+"""
+
+
+def xia2_3dii_run(directory, *, summary=True):
+    """The same by XDS: its logs say which."""
+    return write(
+        xia2_run(directory, summary=summary), {"LogFiles/AUTOMATIC_DEFAULT_NATIVE_SWEEP1_CORRECT.log": XDS_LOG}
+    )
+
+
+FAST_DP_SHELL = {
+    "res_lim_low": 28.93,
+    "res_lim_high": 1.42,
+    "r_merge": 0.033,
+    "r_meas_all_iplusi_minus": 0.039,
+    "mean_i_sig_i": 20.1,
+    "completeness": 84.1,
+    "multiplicity": 3.6,
+    "cc_half": 0.999,
+    "cc_anom": 0.12,
+    "anom_completeness": 71.5,
+    "anom_multiplicity": 1.9,
+    "n_tot_obs": 43211,
+    "n_tot_unique_obs": 12003,
+}
+FAST_DP_JSON = {
+    "commandline": "fast_dp -j 1 /data/xtal1_1_master.h5",
+    "refined_beam": [155.25, 159.5],
+    "spacegroup": "I 2 3",
+    "unit_cell": [77.9622, 77.9622, 77.9622, 90.0, 90.0, 90.0],
+    "scaling_statistics": {
+        "overall": FAST_DP_SHELL,
+        "innerShell": {**FAST_DP_SHELL, "res_lim_high": 6.35, "r_merge": 0.019, "n_tot_obs": 610},
+        "outerShell": {**FAST_DP_SHELL, "res_lim_low": 1.46, "cc_half": 0.61, "n_tot_obs": 1502},
+    },
+}
+FAST_DP_LOG = """Fast_DP version 2.0.0
+Starting image: /data/xtal1_1_master.h5
+Processing images: 1 -> 3
+Merging point group: I 2 3
+Unit cell:  77.96  77.96  77.96  90.00  90.00  90.00
+"""
+
+
+def fast_dp_run(directory, *, finished=True):
+    """What a successful run of fast_dp leaves, or one that ended before its results were written."""
+    results = {
+        "fast_dp.json": json.dumps(FAST_DP_JSON, indent=2),
+        "fast_dp.xml": container(FAST_DP_XML),
+        "fast_dp.mtz": "MTZ ",
+        "fast_dp_unmerged.mtz": "MTZ ",
+    }
+    return write(directory, {"fast_dp.log": FAST_DP_LOG, **(results if finished else {})})
+
+
+def shell_xml(kind, **changes):
+    """One block of AutoProcScalingStatistics; decimals without a leading zero, as Aimless prints them."""
+    values = {
+        "resolutionLimitLow": "67.417",
+        "resolutionLimitHigh": "2.506",
+        "rMerge": ".058",
+        "rMeasWithinIPlusIMinus": ".069",
+        "rMeasAllIPlusIMinus": ".071",
+        "rPimWithinIPlusIMinus": ".037",
+        "rPimAllIPlusIMinus": ".029",
+        "nTotalObservations": "31522",
+        "nTotalUniqueObservations": "9120",
+        "meanIOverSigI": "8.6",
+        "completeness": "84.3",
+        "multiplicity": "3.5",
+        "anomalousCompleteness": "68.0",
+        "anomalousMultiplicity": "1.8",
+        "ccHalf": ".995",
+        "ccAnomalous": "-.12",
+        "DanoOverSigDano": ".81",
+    } | changes
+    fields = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
+    return (
+        f"<AutoProcScalingStatistics><scalingStatisticsType>{kind}</scalingStatisticsType>{fields}"
+        "</AutoProcScalingStatistics>"
+    )
+
+
+def processed_xml(space_group, *cell):
+    names = ("a", "b", "c", "alpha", "beta", "gamma")
+    fields = "".join(
+        f"<refinedCell_{name}>{value}</refinedCell_{name}>" for name, value in zip(names, cell, strict=True)
+    )
+    return f"<AutoProc><spaceGroup>{space_group}</spaceGroup>{fields}</AutoProc>"
+
+
+def scaling_xml(*shells, beam=("1233.1", "1262.8")):
+    """A scaling container with one integration; an Image that is empty, as some are."""
+    x, y = beam
+    return (
+        "<AutoProcScalingContainer><AutoProcScaling><recordTimeStamp/></AutoProcScaling>"
+        + "".join(shells)
+        + "<AutoProcIntegrationContainer><Image/><AutoProcIntegration>"
+        f"<refinedXBeam>{x}</refinedXBeam><refinedYBeam>{y}</refinedYBeam>"
+        "</AutoProcIntegration></AutoProcIntegrationContainer></AutoProcScalingContainer>"
+    )
+
+
+def program_xml(program):
+    return (
+        f"<AutoProcProgramContainer><AutoProcProgram><processingPrograms>{program}</processingPrograms>"
+        "<processingStartTime>Fri Oct 30 13:07:56 GMT 2017</processingStartTime></AutoProcProgram>"
+        "<AutoProcProgramAttachment><fileType>Log</fileType><fileName>summary.html</fileName>"
+        "</AutoProcProgramAttachment></AutoProcProgramContainer>"
+    )
+
+
+def container(*parts):
+    """An AutoProcContainer of its parts."""
+    return f'<?xml version="1.0"?><AutoProcContainer>{"".join(parts)}</AutoProcContainer>'
+
+
+SHELLS_XML = (
+    shell_xml("overall"),
+    shell_xml("innerShell", resolutionLimitHigh="6.8", nTotalObservations="1622", nTotalUniqueObservations="470"),
+    shell_xml("outerShell", resolutionLimitLow="2.549", nTotalObservations="1530", nTotalUniqueObservations="455"),
+)
+CUBIC = ("77.9622", "77.9622", "77.9622", "90", "90", "90")
+ORTHORHOMBIC = ("41.61", "44.83", "67.42", "90.0", "90.0", "90.0")
+FAST_DP_XML = (
+    processed_xml("I 2 3", *CUBIC) + scaling_xml(*SHELLS_XML, beam=("155.25", "159.5")) + program_xml("fast_dp")
+)
+VERSION = "autoPROC 1.0.5 (20240710 build 2)"
+OTHER_SWEEP = scaling_xml(shell_xml("overall", completeness="12.0"))
+AUTOPROC_XML = container(
+    processed_xml("P 2 2 2", *ORTHORHOMBIC),
+    processed_xml("P 1", *CUBIC),
+    OTHER_SWEEP,
+    scaling_xml(*SHELLS_XML, beam=("92.48", "94.71")),
+    program_xml(VERSION),
+)
+STARANISO_XML = container(
+    processed_xml("P 2 2 2", *ORTHORHOMBIC),
+    scaling_xml(shell_xml("overall", resolutionLimitHigh="2.21", completeness="61.7")),
+    program_xml(VERSION),
+)
+
+
+def autoproc_run(directory, *, staraniso=True):
+    """What a successful run of autoPROC leaves; without STARANISO's, what one leaves that ended before it."""
+    files = {
+        "autoPROC.xml": AUTOPROC_XML,
+        "truncate-unique.mtz": "MTZ ",
+        "aimless_unmerged.mtz": "MTZ ",
+        "summary.html": "<html>",
+        "autoPROC.log": "autoPROC\n",
+    }
+    last = {"autoPROC_staraniso.xml": STARANISO_XML, "staraniso_alldata-unique.mtz": "MTZ ", "report.pdf": "%PDF"}
+    written = {**files, **(last if staraniso else {})}
+    return write(directory, {f"autoPROC/{name}": content for name, content in written.items()})
 
 
 def write(directory, files):

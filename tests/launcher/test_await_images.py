@@ -43,8 +43,8 @@ def linked(folder, n_written):
             file[f"entry/data/data_00000{number}"] = h5py.ExternalLink(f"a_00000{number}.h5", "data")
 
 
-def wait(folder, expected, deadline_s=0.1):
-    arguments = [folder / "a_master.h5", str(expected), str(deadline_s), "images.json"]
+def wait(folder, expected, deadline_s=0.1, file="a_master.h5"):
+    arguments = [folder / file, str(expected), str(deadline_s), "images.json"]
     return subprocess.Popen(
         [sys.executable, PAYLOAD / "await_images.py", *arguments],
         cwd=folder,
@@ -99,3 +99,17 @@ def test_a_file_that_is_no_hdf5_is_said(tmp_path):
     (tmp_path / "a_master.h5").write_text("not HDF5")
     with wait(tmp_path, 3) as process:
         assert "0 of 3 images" in process.stderr.read()
+
+
+def test_an_image_in_a_file_of_its_own_is_there_once_it_is_not_empty(tmp_path):
+    (tmp_path / "a_0003.cbf").touch()
+    with wait(tmp_path, 1, file="a_0003.cbf") as process:
+        assert "0 of 1 images" in process.stderr.read()
+    (tmp_path / "a_0003.cbf").write_text("###CBF")
+    with wait(tmp_path, 1, file="a_0003.cbf") as process:
+        assert process.wait() == 0
+
+
+def test_an_image_file_that_does_not_come_is_named(tmp_path):
+    with wait(tmp_path, 1, file="a_0003.cbf") as process:
+        assert "a_0003.cbf" in process.stderr.read()

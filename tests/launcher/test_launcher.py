@@ -151,8 +151,9 @@ async def test_a_failed_run_says_the_programs_last_words(tmp_path):
         ({"prefix": "x\0"}, "cannot be resolved"),
         ({"master_file": "a" * 300}, "File name too long"),
         ({"prefix": "xtal9"}, "xtal9_1_master.h5 was not there within 0.1 s"),
+        ({"master_file": "xtal9_####.cbf"}, "xtal9_0001.cbf was not there within 0.1 s"),
     ],
-    ids=["pipeline", "range", "parameter", "folder", "null byte", "long name", "file"],
+    ids=["pipeline", "range", "parameter", "folder", "null byte", "long name", "file", "template"],
 )
 async def test_what_cannot_run_is_one_failed_result_that_says_what_to_do(tmp_path, changes, advice):
     async with running(make(tmp_path, table(), master_deadline_s=0.1)) as mesh:

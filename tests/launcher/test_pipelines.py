@@ -5,25 +5,25 @@ import re
 import pytest
 
 from services.launcher.parameters import Choice, Flag, Number, ParameterError, Text, read_parameters
-from services.launcher.pipelines import TABLE, Work
+from services.launcher.pipelines import TABLE, UnsuitableWorkError, Work, image_file
 
 ALL = tuple(TABLE.values())
 
 
-def work(**parameters):
-    return Work(
-        master_file="/data/a_1_master.h5",
-        n_images=40,
-        n_processes=2,
-        python="/usr/bin/python3",
-        image_deadline_s=60,
-        parameters=parameters,
-    )
+def work(changes=None, **parameters):
+    usual = {"master_file": "/data/a_1_master.h5", "n_images": 40, "n_processes": 2, "python": "/usr/bin/python3"}
+    return Work(**{**usual, "image_deadline_s": 60, "parameters": parameters, **(changes or {})})
 
 
-def argv(pipeline, step, **parameters):
-    (found,) = [plan for plan in TABLE[pipeline].steps(work(**parameters)) if plan.name == step]
+def argv(pipeline, step, changes=None, **parameters):
+    (found,) = [plan for plan in TABLE[pipeline].plan(work(changes, **parameters)) if plan.name == step]
     return found.argv
+
+
+RANGE = {"images": (11, 30)}
+TEMPLATE = {"master_file": "/data/a_1_####.cbf"}
+SEVERAL = {"others": ("/data/b_1_master.h5", "/data/c_1_master.h5")}
+PROGRAM = {"xia2-dials": "xia2", "xia2-3dii": "xia2", "fast_dp": "fast_dp", "autoPROC": "autoPROC"}
 
 
 @pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
@@ -39,8 +39,10 @@ def test_every_step_is_judged_by_a_file(pipeline):
 
 @pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
 def test_every_program_of_a_pipeline_is_checked_before_it_is_launched(pipeline):
-    words = {word for plan in pipeline.steps(work()) for word in plan.argv}
-    assert {word for word in words if re.fullmatch(r"dials\.\w+|xia2", word)} == set(pipeline.programs)
+    steps = [*pipeline.plan(work()), *pipeline.plan(work(RANGE))]
+    started = {plan.argv[0] for plan in steps} - {work().python}
+    by_payload = {word for plan in steps for word in plan.argv if re.fullmatch(r"dials\.[a-z_]+", word)}
+    assert started | by_payload - {"dials.report"} <= set(pipeline.programs)
 
 
 def test_dials_runs_from_images_to_merged_intensities():
@@ -82,6 +84,114 @@ def test_what_is_not_asked_for_is_left_to_the_program():
 
 def test_xia2_is_told_which_images_to_process():
     assert "image=/data/a_1_master.h5:1:40" in argv("xia2-dials", "xia2")
+
+
+def test_xia2_is_told_by_which_programs():
+    assert argv("xia2-dials", "xia2")[:2] == ("xia2", "pipeline=dials")
+    assert argv("xia2-3dii", "xia2")[:2] == ("xia2", "pipeline=3dii")
+
+
+def test_fast_dp_takes_options_and_then_the_images():
+    asked = argv("fast_dp", "fast_dp", d_min=1.8, space_group="P 43 21 2", unit_cell="78.9, 78.9 37.1,90,90,90")
+    numbers = ("--first-image=1", "--last-image=40", "--number-of-jobs=1", "--number-of-cores=2")
+    known = ("--resolution-high=1.8", "--spacegroup=P43212", "--cell=78.9,78.9,37.1,90,90,90")
+    assert asked == ("fast_dp", *numbers, *known, "/data/a_1_master.h5")
+
+
+def test_autoproc_takes_a_sweep_and_what_is_known():
+    asked = argv("autoPROC", "autoPROC", d_min=1.8, space_group="P 43 21 2", unit_cell="78.9,78.9,37.1,90,90,90")
+    sweep = ("-Id", "xa1,/data,a_1_master.h5,1,40")
+    known = ("-R", "1000", "1.8", "symm=P43212", "cell=78.9 78.9 37.1 90 90 90")
+    assert asked[:2] == ("process", "-B")
+    assert asked[-7:] == (*sweep, *known)
+    assert argv("autoPROC", "autoPROC", anomalous=False)[-1] == "-noANO"
+
+
+def test_a_path_that_autoproc_would_cut_in_two_is_refused():
+    with pytest.raises(UnsuitableWorkError, match="no path with a comma"):
+        TABLE["autoPROC"].plan(work({"master_file": "/data/a,1_master.h5"}))
+
+
+@pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
+def test_a_range_of_images_reaches_the_program_and_its_end_is_awaited(pipeline):
+    steps = pipeline.plan(work(RANGE))
+    assert steps[0].argv[-3] == "30"
+    given = {
+        "dials": "image_range=11,30",
+        "fast_dp": "--first-image=11 --last-image=30",
+        "autoPROC": "a_1_master.h5,11,30",
+        "xia2-dials": "image=/data/a_1_master.h5:11:30",
+        "xia2-3dii": "image=/data/a_1_master.h5:11:30",
+    }
+    assert [step.name for step in steps if given[pipeline.name] in " ".join(step.argv)] in (
+        ["dials.slice_sequence"],
+        [PROGRAM.get(pipeline.name)],
+    )
+
+
+@pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
+@pytest.mark.parametrize("images", [(0, 10), (10, 9), (1, 41)])
+def test_images_that_were_not_taken_are_refused(pipeline, images):
+    with pytest.raises(UnsuitableWorkError, match="are not among 1-40"):
+        pipeline.plan(work({"images": images}))
+
+
+@pytest.mark.parametrize("pipeline", ALL, ids=lambda pipeline: pipeline.name)
+def test_of_images_in_files_of_their_own_the_last_is_awaited(pipeline):
+    assert pipeline.plan(work(TEMPLATE))[0].argv[-4:] == ("/data/a_1_0040.cbf", "1", "60", "images.json")
+    assert pipeline.plan(work({**TEMPLATE, **RANGE}))[0].argv[-4] == "/data/a_1_0030.cbf"
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/data/a_1_master.h5", "/data/a_1_master.h5"),
+        ("/data/a_1_####.cbf", "/data/a_1_0007.cbf"),
+        ("/data/a#2_##.cbf.gz", "/data/a#2_07.cbf.gz"),
+        ("/data/a_#.cbf", "/data/a_7.cbf"),
+        ("/data#1/a_master.h5", "/data#1/a_master.h5"),
+        ("/data/a#1_master.h5", "/data/a#1_master.h5"),
+    ],
+)
+def test_the_number_of_an_image_takes_the_place_of_the_last_hashes(path, file):
+    assert image_file(path, 7) == file
+
+
+def test_a_template_is_given_as_each_program_takes_it():
+    assert "template=/data/a_1_####.cbf" in argv("dials", "dials.import", TEMPLATE)
+    assert "image=/data/a_1_0001.cbf:1:40" in argv("xia2-dials", "xia2", TEMPLATE)
+    assert argv("fast_dp", "fast_dp", TEMPLATE)[-1] == "/data/a_1_0001.cbf"
+    assert "xa1,/data,a_1_####.cbf,1,40" in argv("autoPROC", "autoPROC", TEMPLATE)
+
+
+def test_several_sweeps_are_processed_together_where_the_program_can():
+    assert argv("dials", "dials.import", SEVERAL)[1:4] == ("/data/a_1_master.h5", *SEVERAL["others"])
+    images = [word for word in argv("xia2-3dii", "xia2", SEVERAL) if word.startswith("image=")]
+    assert images == ["image=/data/a_1_master.h5:1:40", *(f"image={other}" for other in SEVERAL["others"])]
+    assert argv("dials", "await_images_3", SEVERAL)[-4:] == ("/data/c_1_master.h5", "1", "60", "images_3.json")
+
+
+@pytest.mark.parametrize("name", ["fast_dp", "autoPROC"])
+def test_several_sweeps_are_refused_where_it_cannot(name):
+    with pytest.raises(UnsuitableWorkError, match="one sweep at a time; ask for dials"):
+        TABLE[name].plan(work(SEVERAL))
+
+
+def test_a_range_of_several_sweeps_is_refused():
+    with pytest.raises(UnsuitableWorkError, match="leave out the range"):
+        TABLE["dials"].plan(work({**SEVERAL, **RANGE}))
+
+
+def test_dials_takes_no_mixture_of_masters_and_templates():
+    with pytest.raises(UnsuitableWorkError, match="not both at once"):
+        TABLE["dials"].plan(work({**TEMPLATE, **SEVERAL}))
+
+
+@pytest.mark.parametrize("name", ["fast_dp", "xia2-dials", "xia2-3dii"])
+def test_a_cell_without_its_space_group_is_refused_where_it_would_be_ignored(name):
+    with pytest.raises(UnsuitableWorkError, match="give space_group, too"):
+        TABLE[name].plan(work(unit_cell="78.9,78.9,37.1,90,90,90"))
+    assert TABLE[name].plan(work(unit_cell="78.9,78.9,37.1,90,90,90", space_group="P43212"))
 
 
 def test_a_report_that_fails_does_not_cost_the_data():

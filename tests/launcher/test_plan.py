@@ -45,8 +45,14 @@ def test_a_visit_below_a_data_root_is_accepted(tmp_path):
 
 
 def test_an_unknown_pipeline_is_refused_with_the_names_of_those_there_are(tmp_path):
-    with pytest.raises(RefusedRunError, match="there are dials, xia2-dials"):
+    with pytest.raises(RefusedRunError, match="there are dials, fast_dp, xia2-dials"):
         plan_job(request(tmp_path, "xia3"), settings(tmp_path), TABLE, {})
+
+
+def test_work_that_the_program_cannot_do_is_refused(tmp_path):
+    asked = request(tmp_path, "fast_dp", parameters={"unit_cell": "78.9,78.9,37.1,90,90,90"})
+    with pytest.raises(RefusedRunError, match="give space_group, too"):
+        plan_job(asked, settings(tmp_path), TABLE, {})
 
 
 @pytest.mark.parametrize(
@@ -111,3 +117,37 @@ def test_missing_programs_and_modules_are_named():
 
 def test_a_missing_interpreter_is_named():
     assert missing_software(pipeline(), "/bin", Path("/no/python3")) == ("/no/python3",)
+
+
+@pytest.mark.parametrize("images", [(0, 5), (5, 3), (1, 41)])
+def test_images_that_there_are_not_are_refused(tmp_path, images):
+    asked = request(tmp_path, "dials").model_copy(update={"images": images})
+    with pytest.raises(RefusedRunError, match="are not among 1-40"):
+        plan_job(asked, settings(tmp_path), TABLE, {})
+
+
+def test_a_part_of_the_images_is_a_run_of_its_own(tmp_path):
+    whole = request(tmp_path, "dials")
+    part = whole.model_copy(update={"images": (1, 20)})
+    assert part.run_id != whole.run_id
+    assert "image_range=1,20" in plan_job(part, settings(tmp_path), TABLE, {}).command
+
+
+def test_sweeps_are_not_given_to_a_pipeline_that_takes_one(tmp_path):
+    other = request(tmp_path, dcid=2002, run_number=2).collection
+    together = request(tmp_path, "dials").model_copy(update={"others": (other,)})
+    assert str(other.master_path) in plan_job(together, settings(tmp_path), TABLE, {}).command
+    with pytest.raises(RefusedRunError, match="one sweep at a time"):
+        plan_job(together.model_copy(update={"pipeline": "fast_dp"}), settings(tmp_path), TABLE, {})
+
+
+def test_a_cell_that_was_announced_without_a_space_group_is_left_out_where_it_cannot_be_used(tmp_path):
+    announced = request(tmp_path, "fast_dp", unit_cell=(78.9, 78.9, 37.1, 90, 90, 90))
+    assert "--cell" not in " ".join(plan_job(announced, settings(tmp_path), TABLE, {}).command)
+    known = request(tmp_path, "fast_dp", unit_cell=(78.9, 78.9, 37.1, 90, 90, 90), space_group="P43212")
+    assert "--cell=78.9,78.9,37.1,90,90,90" in plan_job(known, settings(tmp_path), TABLE, {}).command
+
+
+def test_images_in_files_of_their_own_are_given_as_a_template(tmp_path):
+    planned = plan_job(request(tmp_path, "dials", master_file="a_1_####.cbf"), settings(tmp_path), TABLE, {})
+    assert f"template={tmp_path}/lysozyme/a_1_####.cbf" in planned.command

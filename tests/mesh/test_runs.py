@@ -8,7 +8,8 @@ import pytest
 from anyio import to_thread
 
 from cli.beamline import new_dcid
-from shared.messages import Collection, ProcessCollection, Rotation
+from cli.collections import KnownCollections, UnknownCollectionError
+from shared.messages import Collection, CollectionStarts, ProcessCollection, Rotation
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
@@ -72,3 +73,52 @@ async def test_an_unknown_run_is_answered_with_where_to_look(mesh, command):
     done = await mxmesh(mesh, *command)
     assert done.returncode == 1
     assert "`mxmesh runs` lists them" in done.stderr
+
+
+async def test_a_collection_is_explained_and_processed_again_without_overwriting(mesh):
+    collection = rotation(mesh)
+    async with mesh.world() as bus:
+        await bus.publish(CollectionStarts(**collection.model_dump(), event="start"))
+    known = KnownCollections(mesh.running.database)
+
+    def recorded():
+        try:
+            return known.one(collection.dcid)
+        except UnknownCollectionError:
+            return None
+
+    await mesh.until(recorded, "the collection in the record")
+    number = str(collection.dcid)
+    (explanation,) = orjson.loads((await mxmesh(mesh, "explain", number, "--set", "d_min=2", "--json")).stdout)
+    assert (explanation["pipeline"], explanation["why"]) == ("dials", "rule 'every rotation'")
+    (scale,) = [step for step in explanation["steps"] if step["name"] == "dials.scale"]
+    assert "d_min=2.0" in scale["argv"]
+
+    asked = ["reprocess", number, "--set", "d_min=2", "--images", "1-5", "--json"]
+    (dry,) = orjson.loads((await mxmesh(mesh, *asked, "--dry-run")).stdout)
+    (first,) = orjson.loads((await mxmesh(mesh, *asked)).stdout)
+    assert (dry["attempt"], dry["run_id"]) == (1, first["run_id"])
+
+    def begun():
+        runs = [run for view in mesh.status()["collections"] if view["id"] == collection.dcid for run in view["runs"]]
+        return [run for run in runs if run["ref"]["run_id"] == dry["run_id"]]
+
+    await mesh.until(begun, "the run on the page")
+    (second,) = orjson.loads((await mxmesh(mesh, *asked)).stdout)
+    assert second["run_id"] == dry["run_id"].removesuffix("-1") + "-2"
+    cancelled = await mxmesh(mesh, "cancel", number)
+    assert cancelled.returncode == 0, cancelled.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (("reprocess", "999999999"), "is not in the record"),
+        (("reprocess",), "name one collection"),
+        (("explain", "999999999"), "is not in the record"),
+    ],
+)
+async def test_what_cannot_be_processed_again_is_answered_with_why(mesh, command, advice):
+    done = await mxmesh(mesh, *command)
+    assert done.returncode == 1
+    assert advice in done.stderr

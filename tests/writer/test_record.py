@@ -8,7 +8,15 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from services.writer.handler import record_collection, record_end, record_processing, record_spots
 from services.writer.schema import collections, crystals, grid_results, images, metadata, processing_results, shells
-from shared.messages import CollectionRef, ProcessingRecorded, Reduction, RunState
+from shared.messages import (
+    Alternative,
+    CollectionRef,
+    ProcessingRecorded,
+    ProcessingResult,
+    Reduction,
+    ResultFile,
+    RunState,
+)
 from tests.results import ROTATION_CHANGES, START, accepted, ended, found, processed
 
 FRESH_IDS = count(1000)
@@ -166,6 +174,17 @@ async def test_a_processing_result_is_recorded_with_its_shells(writer):
     assert run["result"] == processed().model_dump(mode="json", exclude_none=True)
     statistics = {row["shell"]: (row["r_merge"], row["cc_half"], row["r_pim"]) for row in await writer.rows(shells)}
     assert statistics == dict.fromkeys(("overall", "inner", "outer"), (0.05, 0.999, None))
+
+
+async def test_a_second_result_of_a_run_is_recorded_whole_beside_the_first(writer):
+    second = Alternative(
+        name="STARANISO", reduction=processed().reduction.model_copy(update={"beam_centre_mm": (92.4, 94.7)})
+    )
+    result = processed(alternatives=(second,), files=(ResultFile(path="/a/merged.mtz", kind="result", rank=1),))
+    await replies(record_processing, result, writer)
+    (run,) = await writer.rows(processing_results)
+    assert ProcessingResult.model_validate(run["result"]) == result
+    assert len(await writer.rows(shells)) == 3
 
 
 async def test_a_run_has_one_end(writer):

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from services.launcher.payload import wrapper
 from services.launcher.pipelines.model import PAYLOAD
@@ -26,8 +27,15 @@ def with_own_scripts(job: Job) -> Job:
 
 
 def copy_scripts(directory: Path) -> None:
-    """Whole or not at all, also when the launcher is killed meanwhile."""
-    folder, draft = directory / FOLDER, directory / f".{FOLDER}.draft"
-    if not folder.exists():
-        shutil.copytree(PAYLOAD, draft, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-        draft.rename(folder)
+    """Whole or not at all, also when the launcher is killed meanwhile, or another does the same."""
+    folder = directory / FOLDER
+    if folder.exists():
+        return
+    with TemporaryDirectory(prefix=f".{FOLDER}", dir=directory) as place:
+        draft = Path(place) / FOLDER
+        shutil.copytree(PAYLOAD, draft, ignore=shutil.ignore_patterns("__pycache__"))
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise

@@ -1,6 +1,7 @@
 """Waits until the last image of a collection is written: ``await_images.py MASTER N_IMAGES DEADLINE_S OUT.json``.
 
-Reads NXmx files with h5py: one dataset, a virtual one, or links data_000001, data_000002 ... to data files.
+Reads NXmx files with h5py: one dataset, a virtual one, or links data_000001, data_000002 ... to data files. Any other
+file is an image of its own, there once it is not empty and has stopped growing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import h5py
 
 POLL_S = 0.5
 DATA = "/entry/data"
+MASTERS = {".h5", ".hdf5", ".nxs"}
 
 
 def n_written(dataset: h5py.Dataset) -> int:
@@ -46,10 +48,18 @@ def n_images(master: str) -> int:
         return sum(n_written(group[name]) for name in sorted(group) if name.startswith("data_") and group.get(name))
 
 
+def n_files(path: Path) -> int:
+    """1 if the file is there and whole, as far as can be seen."""
+    size = path.stat().st_size
+    time.sleep(POLL_S)
+    return int(0 < size == path.stat().st_size)
+
+
 def look(master: str) -> tuple[int, str]:
     """Images that can be read now, or 0 and the reason."""
     try:
-        return n_images(master), ""
+        path = Path(master)
+        return n_images(master) if path.suffix in MASTERS else n_files(path), ""
     except (OSError, KeyError, RuntimeError) as fault:  # half-written files; HDF5 has many words for them
         return 0, f" ({fault})"
 

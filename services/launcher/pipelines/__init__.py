@@ -1,12 +1,16 @@
 """The table of pipelines: adding one is an entry here, a module beside it, and a reader in ``reports``."""
 
+from services.launcher.pipelines.autoproc import AUTOPROC
 from services.launcher.pipelines.dials import DIALS
+from services.launcher.pipelines.fast_dp import FAST_DP
 from services.launcher.pipelines.model import (
     PAYLOAD as PAYLOAD,
     Pipeline as Pipeline,
     StepPlan as StepPlan,
+    UnsuitableWorkError as UnsuitableWorkError,
     Work as Work,
+    image_file as image_file,
 )
-from services.launcher.pipelines.xia2 import XIA2_DIALS
+from services.launcher.pipelines.xia2 import XIA2_3DII, XIA2_DIALS
 
-TABLE = {pipeline.name: pipeline for pipeline in (DIALS, XIA2_DIALS)}
+TABLE = {pipeline.name: pipeline for pipeline in (DIALS, FAST_DP, XIA2_DIALS, XIA2_3DII, AUTOPROC)}

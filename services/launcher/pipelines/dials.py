@@ -1,11 +1,21 @@
 """DIALS alone: the pipeline that needs nothing but DIALS itself."""
 
 from services.launcher.parameters import Choice, Flag, Number
-from services.launcher.pipelines.model import D_MIN, KNOWN, PAYLOAD, Pipeline, StepPlan, Work, await_images
+from services.launcher.pipelines.model import (
+    D_MIN,
+    KNOWN,
+    PAYLOAD,
+    Pipeline,
+    StepPlan,
+    UnsuitableWorkError,
+    Work,
+    await_images,
+    is_template,
+)
 
 LIMIT = "resolution_limit.phil"
 DIALS_PROGRAMS = (
-    *("import", "find_spots", "index", "refine", "integrate"),
+    *("import", "slice_sequence", "find_spots", "index", "refine", "integrate"),
     *("symmetry", "scale", "estimate_resolution", "merge", "report"),
 )
 
@@ -16,6 +26,25 @@ def _models(stem: str) -> tuple[str, str]:
 
 def _dials(program: str, outputs: tuple[str, ...], *arguments: str, required: bool = True) -> StepPlan:
     return StepPlan(name=f"dials.{program}", argv=(f"dials.{program}", *arguments), outputs=outputs, required=required)
+
+
+def _import(work: Work) -> tuple[StepPlan, ...]:
+    """Images become models; of a part of them, images and models are cut together.
+
+    dials.import's own image_range gives a master's first images the angles of the range.
+    """
+    sweeps = (work.master_file, *work.others)
+    templates = [is_template(sweep) for sweep in sweeps]
+    if any(templates) and not all(templates):
+        raise UnsuitableWorkError("dials.import takes master files or templates, not both at once; process them apart")
+    inputs = (f"template={sweep}" if is_template(sweep) else sweep for sweep in sweeps)
+    whole = "whole.expt" if work.images else "imported.expt"
+    imported = _dials("import", (whole,), *inputs, f"output.experiments={whole}")
+    if work.images is None:
+        return (imported,)
+    first, last = work.images
+    cut = (f"image_range={first},{last}", "output.experiments_filename=imported.expt")
+    return (imported, _dials("slice_sequence", ("imported.expt",), whole, *cut))
 
 
 def _estimate_resolution(work: Work) -> StepPlan:
@@ -42,8 +71,8 @@ def dials_steps(work: Work) -> tuple[StepPlan, ...]:
     cut = () if "d_min" in work.parameters else (LIMIT,)
     anomalous = work.options({"anomalous": "anomalous"})
     return (
-        await_images(work),
-        _dials("import", ("imported.expt",), work.master_file, "output.experiments=imported.expt"),
+        *await_images(work),
+        *_import(work),
         _dials(
             "find_spots", ("strong.refl",), "imported.expt", nproc, *work.options({"d_min": "spotfinder.filter.d_min"})
         ),
@@ -90,4 +119,5 @@ DIALS = Pipeline(
     ),
     time_limit_s=3600,
     steps=dials_steps,
+    multi_sweep=True,
 )

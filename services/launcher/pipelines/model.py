@@ -1,8 +1,9 @@
 """What a pipeline is: its programs, the parameters it takes, its steps, and the rule that judges each."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from services.launcher.parameters import Number, Parameter, Text, Value
 from shared.messages import PipelineFamily
@@ -10,11 +11,31 @@ from shared.messages import PipelineFamily
 PAYLOAD = Path(__file__).parents[1] / "payload"
 SPACE_GROUP = r"[A-Za-z0-9 /:()\-]{1,20}"
 CELL = r"\d+(\.\d+)?([ ,]+\d+(\.\d+)?){5}"
+MASTERS = {".h5", ".hdf5", ".nxs"}
 D_MIN = Number("d_min", "high resolution limit", 0.5, 20, "Å")
 KNOWN = (
     Text("space_group", "known space group", SPACE_GROUP, "a symbol such as P43212"),
     Text("unit_cell", "known unit cell a, b, c [Å], alpha, beta, gamma [degrees]", CELL, "six numbers, commas between"),
 )
+ATOM = Text("atom", "anomalous scatterer", r"[A-Z][a-z]?", "an element's symbol such as Se")
+
+
+class UnsuitableWorkError(ValueError):
+    """What a pipeline's program cannot do; the text says why, and what can."""
+
+
+def is_template(path: str) -> bool:
+    """Whether every image is a file of its own, named by number in place of the last ``#``s of ``a_####.cbf``."""
+    file = PurePosixPath(path)
+    return "#" in file.name and file.suffix not in MASTERS
+
+
+def image_file(path: str, image: int) -> str:
+    """The file that holds an image, counted from 1: a master holds all, of a template each its own."""
+    if not is_template(path):
+        return path
+    *before, hashes, after = re.split("(#+)", path)
+    return f"{''.join(before)}{image:0{len(hashes)}d}{after}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +43,14 @@ class Work:
     """What a pipeline is asked to do.
 
     Attributes:
-        master_file: absolute path of the NXmx master file.
+        master_file: absolute path of the NXmx master file, or a template such as a_####.cbf, whose file 1 is image 1.
         n_images: images of the data set.
         n_processes: that one step may use.
         python: the system's python, for the payload's scripts.
         image_deadline_s: how long the last image may be late [s].
         parameters: checked values of the pipeline's allow-list.
+        images: first and last image, counted from 1, both included; None for all.
+        others: master files of further sweeps that are processed together with the first.
     """
 
     master_file: str
@@ -36,6 +59,13 @@ class Work:
     python: str
     image_deadline_s: float
     parameters: Mapping[str, Value]
+    images: tuple[int, int] | None = None
+    others: tuple[str, ...] = ()
+
+    @property
+    def first_and_last(self) -> tuple[int, int]:
+        """First and last image to process, counted from 1."""
+        return self.images or (1, self.n_images)
 
     def options(self, names: Mapping[str, str]) -> tuple[str, ...]:
         """Command line options ``PHIL name=value`` of those parameters that are set."""
@@ -71,6 +101,8 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
+        multi_sweep: whether it takes more than one.
+        cell_alone: whether it takes a unit cell without its space group.
     """
 
     name: str
@@ -81,11 +113,39 @@ class Pipeline:
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
+    multi_sweep: bool = False
+    cell_alone: bool = True
+
+    def plan(self, work: Work) -> tuple[StepPlan, ...]:
+        """The steps of this work.
+
+        Raises:
+            UnsuitableWorkError: the program cannot do it.
+        """
+        first, last = work.first_and_last
+        if not 1 <= first <= last <= work.n_images:
+            raise UnsuitableWorkError(f"images {first}-{last} are not among 1-{work.n_images} of the collection")
+        if work.others and not self.multi_sweep:
+            raise UnsuitableWorkError(f"{self.name} processes one sweep at a time; ask for dials or xia2-dials")
+        if work.others and work.images:
+            raise UnsuitableWorkError("a range of images goes with one sweep; leave out the range, or the other sweeps")
+        if "unit_cell" in work.parameters and "space_group" not in work.parameters and not self.cell_alone:
+            raise UnsuitableWorkError(f"{self.name} takes a unit cell only with its space group; give space_group, too")
+        return self.steps(work)
 
 
-def await_images(work: Work) -> StepPlan:
-    """The step that every pipeline begins with."""
-    argv = (work.python, f"{PAYLOAD}/await_images.py", work.master_file, str(work.n_images))
-    return StepPlan(
-        name="await_images", argv=(*argv, f"{work.image_deadline_s:g}", "images.json"), outputs=("images.json",)
+def await_images(work: Work) -> tuple[StepPlan, ...]:
+    """The steps that every pipeline begins with: all images of the range, and something of every other sweep."""
+    _, last = work.first_and_last
+    of_other = (
+        _await(work, image_file(other, 1), 1, f"_{number}") for number, other in enumerate(work.others, start=2)
     )
+    if is_template(work.master_file):
+        return (_await(work, image_file(work.master_file, last), 1), *of_other)
+    return (_await(work, work.master_file, last), *of_other)
+
+
+def _await(work: Work, file: str, n_images: int, sweep: str = "") -> StepPlan:
+    name, result = f"await_images{sweep}", f"images{sweep}.json"
+    argv = (work.python, f"{PAYLOAD}/await_images.py", file, str(n_images), f"{work.image_deadline_s:g}", result)
+    return StepPlan(name=name, argv=argv, outputs=(result,))

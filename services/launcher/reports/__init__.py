@@ -3,25 +3,32 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from services.launcher.reports.autoproc import read_autoproc
 from services.launcher.reports.dials import read_dials
+from services.launcher.reports.fast_dp import read_fast_dp
 from services.launcher.reports.findings import Findings as Findings
 from services.launcher.reports.xia2 import read_xia2
 from services.launcher.runs import Ending, Job
-from shared.messages import PipelineFamily, ProcessingResult, Reduction, RunState
+from shared.messages import PipelineFamily, ProcessingResult, RunState
 
-READERS: dict[PipelineFamily, Callable[[Path], Findings]] = {"dials": read_dials, "xia2": read_xia2}
+READERS: dict[PipelineFamily, Callable[[Path], Findings]] = {
+    "dials": read_dials,
+    "xia2": read_xia2,
+    "fast_dp": read_fast_dp,
+    "autoPROC": read_autoproc,
+}
 
 
 def report(job: Job, ending: Ending) -> ProcessingResult:
     """The result message of an ended run; the same again whenever it is made. What a failed run left is in it, too."""
-    reader = READERS.get(job.family)
-    findings = reader(job.directory) if reader else Findings(Reduction())
+    findings = READERS[job.family](job.directory)
     return ProcessingResult(
         run=job.ref,
         family=job.family,
         state=ending.state,
         reason=_reason(ending, findings.missing),
         reduction=findings.reduction,
+        alternatives=findings.alternatives,
         steps=tuple(step.message() for step in ending.steps),
         files=findings.files,
         command=job.command,

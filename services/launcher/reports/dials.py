@@ -7,50 +7,64 @@ from operator import mul
 from pathlib import Path
 
 from services.launcher.reports.findings import (
-    FileKind,
+    FURTHER,
+    MERGED,
+    REPORT,
+    STATISTICS,
+    FilePattern,
     Findings,
     absent,
-    last_match,
     list_files,
+)
+from services.launcher.reports.readers import (
+    as_list,
+    as_object,
+    last_match,
     load_object,
     load_text,
     read_cell,
     read_count,
+    read_number,
     read_shell,
+    read_whole,
+    read_word,
 )
 from shared.messages import Reduction, Shell, UnitCell
 
-FILES: dict[str, FileKind] = {
-    "merged.mtz": "result",
-    "scaled_unmerged.mtz": "result",
-    "scaled.expt": "result",
-    "scaled.refl": "result",
-    "merging_statistics.json": "result",
-    "dials.report.html": "report",
-    "dials.*.html": "report",
-    "[0-9][0-9]_*.log": "log",
-    "job.json": "input",
-}
+FILES = (
+    FilePattern("merged.mtz", "result", MERGED),
+    FilePattern("dials.report.html", "report", REPORT),
+    FilePattern("dials.*.html", "report", REPORT),
+    FilePattern("merging_statistics.json", "result", STATISTICS),
+    FilePattern("scaled_unmerged.mtz", "result", FURTHER),
+    FilePattern("scaled.expt", "result", FURTHER),
+    FilePattern("scaled.refl", "result", FURTHER),
+)
 MODELS = ("scaled.expt", "symmetrized.expt", "integrated.expt", "refined.expt", "indexed.expt")
+
+
+N_DIMENSIONS = 3
+FINAL_MODELS = "Final refined crystal models:"
 
 
 def read_dials(directory: Path) -> Findings:
     """Everything that can be read of a run, be it whole or not."""
     statistics = load_object(directory / "merging_statistics.json")
-    shells = _shells(statistics.get("shells"))
+    indexing = _log(directory, "index")
     reduction = Reduction(
-        space_group=_text(statistics.get("space_group")) or _space_group(directory),
+        space_group=read_word(statistics.get("space_group")) or _space_group(directory),
         unit_cell=read_cell(statistics.get("unit_cell")) or _latest_cell(directory),
-        shells=shells,
+        shells=_shells(as_list(statistics.get("shells"))),
         n_spots=read_count(r"^Saved (\d{1,12}) reflections to strong\.refl", _log(directory, "find_spots")),
-        n_indexed=_n_indexed(_log(directory, "index")),
+        n_indexed=_n_indexed(indexing),
+        n_indexed_by_lattice=_by_lattice(indexing),
     )
     version = last_match(r"^DIALS (\d\S*)\s*$", _log(directory, "import"))
     return Findings(
         reduction,
         list_files(directory, FILES),
         {"dials": version} if version else {},
-        absent([("merging statistics", shells), ("unit cell", reduction.unit_cell)]),
+        absent(reduction, "shells", "unit_cell"),
     )
 
 
@@ -58,49 +72,50 @@ def _log(directory: Path, step: str) -> str:
     return load_text(next(directory.glob(f"[0-9][0-9]_dials.{step}.log"), directory / f"dials.{step}.log"))
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _shells(values: object) -> tuple[Shell, ...]:
-    if not isinstance(values, list):
-        return ()
-    return tuple(shell for value in values if (shell := read_shell(value)) is not None)
+def _shells(values: Sequence[object]) -> tuple[Shell, ...]:
+    objects = [as_object(value) for value in values]
+    return tuple(shell for value in objects if (shell := read_shell(value.get("shell"), value)) is not None)
 
 
 def _n_indexed(log: str) -> int | None:
     """Sum over the imagesets of the last table; its rows are: imageset, indexed, not indexed, per cent."""
     table = log.rpartition("# indexed")[2]
     rows = [line.split("|") for line in table.splitlines() if line.rstrip().endswith("%      |")]
-    counts = [int(row[2]) for row in rows if re.fullmatch(r" *\d{1,12} *", row[2], re.ASCII)]
+    counts = [count for row in rows for cell in row[2:3] if (count := read_whole(cell)) is not None]
     return sum(counts) if counts else None
+
+
+def _by_lattice(log: str) -> tuple[int, ...]:
+    """Of the crystals that indexing ended with."""
+    models = re.findall(r"^model \d{1,4} \((\d{1,12}) reflections\):", log.rpartition(FINAL_MODELS)[2], re.MULTILINE)
+    counts = (read_whole(digits) for digits in models)
+    return tuple(count for count in counts if count is not None)
 
 
 def _space_group(directory: Path) -> str | None:
     """As dials.symmetry recommended it; before that step there is no telling."""
-    return last_match(r"^Recommended space group: (.{1,40})$", _log(directory, "symmetry"))
+    return read_word(last_match(r"^Recommended space group: (.{1,32})$", _log(directory, "symmetry")))
 
 
 def _latest_cell(directory: Path) -> UnitCell | None:
     """Of the last model that was written."""
     for name in MODELS:
-        crystals = load_object(directory / name).get("crystal")
-        if isinstance(crystals, list) and crystals and isinstance(crystals[0], dict):
-            axes = [crystals[0].get(f"real_space_{axis}") for axis in "abc"]
-            if (cell := _cell_of(axes)) is not None:
-                return cell
+        crystals = as_list(load_object(directory / name).get("crystal"))
+        crystal = as_object(crystals[0] if crystals else None)
+        if (cell := _cell_of([as_list(crystal.get(f"real_space_{axis}")) for axis in "abc"])) is not None:
+            return cell
     return None
 
 
-def _cell_of(axes: Sequence[object]) -> UnitCell | None:
+def _cell_of(axes: Sequence[Sequence[object]]) -> UnitCell | None:
     """Lengths [Å] and angles [degrees] of three real-space axes."""
-    try:
-        a, b, c = ([float(value) for value in axis] for axis in axes if isinstance(axis, list) and len(axis) == 3)  # noqa: PLR2004 - space
-        lengths = [math.hypot(*axis) for axis in (a, b, c)]
-        angles = [_angle(b, c), _angle(a, c), _angle(a, b)]
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+    a, b, c = ([number for value in axis if (number := read_number(value)) is not None] for axis in axes)
+    if not len(a) == len(b) == len(c) == N_DIMENSIONS:
         return None
-    return read_cell([*lengths, *angles])
+    try:
+        return read_cell([*map(math.hypot, *zip(a, b, c, strict=True)), _angle(b, c), _angle(a, c), _angle(a, b)])
+    except (ZeroDivisionError, OverflowError, ValueError):  # axes of no or of unthinkable length
+        return None
 
 
 def _angle(u: Sequence[float], v: Sequence[float]) -> float:

@@ -1,20 +1,31 @@
-"""The common shape of all reports, and lenient readers for what programs leave behind."""
+"""The common shape of all reports."""
 
-import json
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
-
-from shared.messages import Reduction, ResultFile, Shell, UnitCell
+from shared.messages import Alternative, Reduction, ResultFile
 
 FileKind = Literal["result", "log", "report", "input"]
-LONGEST_LOG = 16 * 1024 * 1024
-_unit_cell: TypeAdapter[UnitCell] = TypeAdapter(UnitCell)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePattern:
+    """Files that a program leaves for its user.
+
+    Attributes:
+        glob: relative to the run's directory.
+        rank: 1 merged intensities, 2 the report to read, 3 merging statistics, 4 further results, 5 logs, 6 input.
+    """
+
+    glob: str
+    kind: FileKind
+    rank: int
+
+
+MERGED, REPORT, STATISTICS, FURTHER, LOG, INPUT = range(1, 7)
+OF_EVERY_RUN = (FilePattern("[0-9][0-9]_*.log", "log", LOG), FilePattern("job.json", "input", INPUT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,84 +35,31 @@ class Findings:
     Attributes:
         programs: program name to version.
         missing: what should be there after a success, and is not; one sentence each.
+        alternatives: results that the program gives beside its main one, such as STARANISO's.
     """
 
     reduction: Reduction
     files: tuple[ResultFile, ...] = ()
     programs: Mapping[str, str] | None = None
     missing: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
-def load_json(path: Path) -> Any:  # noqa: ANN401 - whatever a program left there
-    """The content of a JSON file; None if it is not there or not whole.
-
-    Numbers that are not finite, which python's json writes and the standard forbids, are None as well.
-    """
-    try:
-        return json.loads(path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite)
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def load_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if there is none."""
-    content = load_json(path)
-    return content if isinstance(content, dict) else {}
-
-
-def load_text(path: Path) -> str:
-    """A log's text; empty if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(LONGEST_LOG).decode(errors="replace")
-    except OSError:
-        return ""
-
-
-def last_match(pattern: str, text: str) -> str | None:
-    """The first group of the last match."""
-    found = re.findall(pattern, text, re.MULTILINE)
-    return str(found[-1]).strip() if found else None
-
-
-def read_count(pattern: str, text: str) -> int | None:
-    """A number in a log; the last one if it is repeated."""
-    digits = last_match(pattern, text)
-    return int(digits) if digits else None
-
-
-def read_cell(values: object) -> UnitCell | None:
-    """a, b, c [Å], alpha, beta, gamma [degrees], if these are six positive numbers."""
-    try:
-        cell = _unit_cell.validate_python(tuple(values) if isinstance(values, list) else values)
-    except ValidationError:
-        return None
-    return cell if all(map(math.isfinite, cell)) else None
-
-
-def read_shell(values: object) -> Shell | None:
-    """One shell, if it has at least its limits and counts."""
-    try:
-        return Shell.model_validate(values)
-    except ValidationError:
-        return None
-
-
-def list_files(directory: Path, kinds: Mapping[str, FileKind]) -> tuple[ResultFile, ...]:
-    """The files that match the patterns, in the order of the patterns."""
-    found: dict[str, FileKind] = {}
-    for pattern, kind in kinds.items():
-        for path in sorted(directory.glob(pattern)):
+def list_files(directory: Path, patterns: Sequence[FilePattern]) -> tuple[ResultFile, ...]:
+    """The files that match, by rank and then in the order of the patterns; the first pattern that matches counts."""
+    found: dict[str, FilePattern] = {}
+    for pattern in (*patterns, *OF_EVERY_RUN):
+        for path in sorted(directory.glob(pattern.glob)):
             if path.is_file() and path.stat().st_size:
-                found.setdefault(str(path), kind)
-    return tuple(ResultFile(path=path, kind=kind) for path, kind in found.items())
+                found.setdefault(str(path), pattern)
+    files = (ResultFile(path=path, kind=pattern.kind, rank=pattern.rank) for path, pattern in found.items())
+    return tuple(sorted(files, key=lambda file: file.rank))
 
 
-def absent(named: Iterable[tuple[str, object]]) -> tuple[str, ...]:
-    """The names of what was not found."""
-    return tuple(name for name, value in named if value in (None, (), {}, ""))
+def absent(reduction: Reduction, *needed: str) -> tuple[str, ...]:
+    """In words, which of the needed fields of the reduction are empty."""
+    values: Iterable[tuple[str, object]] = ((name, getattr(reduction, name)) for name in needed)
+    return tuple(WORDS[name] for name, value in values if not value)
+
+
+WORDS = {"shells": "merging statistics", "unit_cell": "unit cell", "space_group": "space group"}

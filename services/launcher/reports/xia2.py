@@ -6,33 +6,43 @@ from pathlib import Path
 from typing import Any
 
 from services.launcher.reports.findings import (
-    FileKind,
+    FURTHER,
+    LOG,
+    MERGED,
+    REPORT,
+    STATISTICS,
+    FilePattern,
     Findings,
     absent,
-    last_match,
     list_files,
+)
+from services.launcher.reports.readers import (
+    as_list,
+    as_object,
+    last_match,
     load_object,
     load_text,
     read_cell,
+    read_number,
     read_shell,
+    read_word,
 )
 from shared.messages import Reduction, Shell
 
-FILES: dict[str, FileKind] = {
-    "DataFiles/*_free.mtz": "result",
-    "DataFiles/*.mtz": "result",
-    "DataFiles/*_scaled.expt": "result",
-    "DataFiles/*_scaled.refl": "result",
-    "LogFiles/*_merging-statistics.json": "result",
-    "xia2.json": "result",
-    "xia2.html": "report",
-    "xia2.txt": "log",
-    "xia2-error.txt": "log",
-    "LogFiles/*.log": "log",
-    "[0-9][0-9]_*.log": "log",
-    "job.json": "input",
-}
-STATISTICS = {
+FILES = (
+    FilePattern("DataFiles/*_free.mtz", "result", MERGED),
+    FilePattern("xia2.html", "report", REPORT),
+    FilePattern("LogFiles/*_merging-statistics.json", "result", STATISTICS),
+    FilePattern("DataFiles/*.mtz", "result", FURTHER),
+    FilePattern("DataFiles/*_scaled.expt", "result", FURTHER),
+    FilePattern("DataFiles/*_scaled.refl", "result", FURTHER),
+    FilePattern("xia2.json", "result", FURTHER),
+    FilePattern("xia2-error.txt", "log", LOG),
+    FilePattern("xia2.error", "log", LOG),
+    FilePattern("xia2.txt", "log", LOG),
+    FilePattern("LogFiles/*.log", "log", LOG),
+)
+BINNED = {
     "n_observations": ("n_obs", 1),
     "n_unique": ("n_uniq", 1),
     "multiplicity": ("multiplicity", 1),
@@ -63,6 +73,7 @@ SUMMARY = {
     "anomalous_completeness_percent": "Anomalous completeness",
     "anomalous_multiplicity": "Anomalous multiplicity",
 }
+EDGES = ("d_star_sq_min", "d_star_sq_max")
 THINKABLE = 1e6
 """Greater than any 1/d² [1/Å²]."""
 POSITIONS = (("overall", 0), ("inner", 1), ("outer", 2))
@@ -71,57 +82,52 @@ POSITIONS = (("overall", 0), ("inner", 1), ("outer", 2))
 def read_xia2(directory: Path) -> Findings:
     """Everything that can be read of a run, be it whole or not; nothing is started for it."""
     scaler = _scaler(load_object(directory / "xia2.json"))
-    shells = _summary_shells(scaler) or _binned_shells(directory)
-    space_groups = scaler.get("_scalr_likely_spacegroups")
-    space_group = space_groups[0] if isinstance(space_groups, list) and space_groups else None
+    log = load_text(directory / "xia2.txt")
+    likely = as_list(scaler.get("_scalr_likely_spacegroups"))
     reduction = Reduction(
-        space_group=space_group if isinstance(space_group, str) else None,
+        space_group=read_word(likely[0] if likely else None)
+        or read_word(last_match(r"^Assuming spacegroup: (.{1,32})$", log)),
         unit_cell=read_cell(scaler.get("_scalr_cell")),
-        shells=shells,
+        shells=_summary_shells(scaler) or _binned_shells(directory),
     )
     return Findings(
         reduction,
         list_files(directory, FILES),
-        _versions(load_text(directory / "xia2.txt")),
-        absent(
-            [
-                ("merging statistics", shells),
-                ("unit cell", reduction.unit_cell),
-                ("space group", reduction.space_group),
-            ]
-        ),
+        {**_versions(log), **_xds_version(directory)},
+        absent(reduction, "shells", "unit_cell", "space_group"),
     )
 
 
 def _versions(log: str) -> dict[str, str]:
-    found = {name: last_match(rf"^{name} (\d\S*)\s*$", log) for name in ("XIA2", "xia2", "DIALS")}
-    return {name.lower(): version for name, version in found.items() if version}
+    found = {name: last_match(rf"^{name} (\d\S*)\s*$", log) for name in ("XIA2", "xia2", "DIALS", "CCP4")}
+    return {name.lower() if name != "CCP4" else name: version for name, version in found.items() if version}
 
 
-def _scaler(project: dict[str, Any]) -> dict[str, Any]:
-    """The scaler of the first crystal; none if scaling was not reached."""
-    crystals = project.get("_crystals")
-    for crystal in crystals.values() if isinstance(crystals, dict) else ():
-        if isinstance(crystal, dict) and isinstance(scaler := crystal.get("_scaler"), dict):
-            return scaler
+def _xds_version(directory: Path) -> dict[str, str]:
+    """Of the 3d pipelines: the day on which XDS was built, as the head of its logs says it."""
+    for path in sorted(directory.glob("LogFiles/*_CORRECT.log")):
+        if built := last_match(r"\(VERSION [^)]{1,60}BUILT=(\d{8})\)", load_text(path)):
+            return {"xds": built}
     return {}
+
+
+def _scaler(project: Mapping[str, Any]) -> dict[str, Any]:
+    """The scaler of the first crystal; none if scaling was not reached."""
+    crystals = as_object(project.get("_crystals")).values()
+    return next((scaler for crystal in crystals if (scaler := as_object(as_object(crystal).get("_scaler")))), {})
 
 
 def _summary_shells(scaler: Mapping[str, Any]) -> tuple[Shell, ...]:
     """xia2's own table: per quantity a list of overall, inner, outer; of several wavelengths the first counts."""
-    tables = scaler.get("_scalr_statistics")
-    table = next(iter(tables.values()), None) if isinstance(tables, dict) else None
-    if not isinstance(table, dict):
-        return ()
-    columns = {name: table[title] for name, title in SUMMARY.items() if isinstance(table.get(title), list)}
-    shells = (_summary_shell(columns, position, name) for name, position in POSITIONS)
+    tables = as_object(scaler.get("_scalr_statistics"))
+    table = as_object(next(iter(tables.values()), None))
+    columns = {name: as_list(table.get(title)) for name, title in SUMMARY.items()}
+    shells = (read_shell(name, _row(columns, position)) for name, position in POSITIONS)
     return tuple(shell for shell in shells if shell is not None)
 
 
-def _summary_shell(columns: Mapping[str, list[Any]], position: int, name: str) -> Shell | None:
-    row = {key: values[position] for key, values in columns.items() if len(values) > position}
-    counts = {key: round(row[key]) for key in ("n_observations", "n_unique") if isinstance(row.get(key), float)}
-    return read_shell({**row, **counts, "shell": name})
+def _row(columns: Mapping[str, list[Any]], position: int) -> dict[str, object]:
+    return {key: values[position] for key, values in columns.items() if len(values) > position}
 
 
 def _binned_shells(directory: Path) -> tuple[Shell, ...]:
@@ -142,15 +148,15 @@ def _binned_shells(directory: Path) -> tuple[Shell, ...]:
 
 def _binned_shell(name: str, source: object) -> Shell | None:
     """d_star_sq_min and d_star_sq_max have their names swapped in these files, so their sizes tell which is which."""
-    if not isinstance(source, dict):
-        return None
-    values = {ours: _scaled(source.get(theirs), factor) for ours, (theirs, factor) in STATISTICS.items()}
-    edges = [edge for key in ("d_star_sq_min", "d_star_sq_max") if isinstance(edge := source.get(key), float | int)]
-    if len(edges) != 2 or not 0 < min(edges) <= max(edges) < THINKABLE:  # noqa: PLR2004 - a shell has two edges
+    values = as_object(source)
+    edges = [edge for key in EDGES if (edge := read_number(values.get(key))) is not None]
+    if len(edges) != len(EDGES) or not 0 < min(edges) <= max(edges) < THINKABLE:
         return None
     limits = {"d_max_A": 1 / math.sqrt(min(edges)), "d_min_A": 1 / math.sqrt(max(edges))}
-    return read_shell({**values, **limits, "shell": name})
+    numbers = {ours: _scaled(values.get(theirs), factor) for ours, (theirs, factor) in BINNED.items()}
+    return read_shell(name, {**numbers, **limits})
 
 
-def _scaled(value: object, factor: float) -> object:
-    return value * factor if isinstance(value, float | int) and factor != 1 else value
+def _scaled(value: object, factor: int) -> float | None:
+    number = read_number(value)
+    return None if number is None else number * factor
