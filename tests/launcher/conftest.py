@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.launcher.slurm_cluster import SlurmCluster
+from tests.launcher.slurm_runs import backend_on
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,9 @@ def cluster():
     finally:
         running.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def backend(tmp_path, cluster):
+    async with backend_on(tmp_path, cluster) as backend:
+        yield backend
