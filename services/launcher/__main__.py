@@ -3,8 +3,7 @@
 from functools import partial
 from typing import get_args
 
-from services.launcher.backends.index import RunIndex
-from services.launcher.backends.local import LocalBackend
+from services.launcher.backends.choice import chosen_backend
 from services.launcher.cancellations import Cancellations
 from services.launcher.handler import cancel, launch
 from services.launcher.inflight import InFlight
@@ -18,8 +17,7 @@ from shared.service import Inbox, body_as, join, run, work
 async def main() -> None:
     """Adopt first, so that runs of an earlier launcher count among the slots."""
     settings = Settings.load()
-    backend = LocalBackend(RunIndex(settings.state_directory.absolute()), settings.python)
-    async with join("launcher", settings) as member:
+    async with chosen_backend(settings) as backend, join("launcher", settings) as member:
         flights = InFlight(settings.slots, settings.secondary_slots)
         cancellations = Cancellations(settings.state_directory / "cancelled")
         launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)

@@ -129,11 +129,12 @@ class Claim(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How a run is at one moment; ``ending`` is there once its state is terminal."""
+    """How a run is at one moment; ``ending`` is there once its state is terminal, ``detail`` says what it waits for."""
 
     state: RunState
     steps: tuple[StepRecord, ...] = ()
     ending: Ending | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,13 @@ class RunDirectory:
         for line in lines:
             if (record := parse(line, StepRecord)) is not None:
                 yield record
+
+    def text(self, name: str) -> str:
+        """One of its text files; empty if that is not there."""
+        try:
+            return (self.path / name).read_text(errors="replace")
+        except OSError:
+            return ""
 
     @property
     def published(self) -> bool:

@@ -3,12 +3,14 @@
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from services.launcher.parameters import read_parameters
 from services.launcher.pipelines import TABLE
 from services.launcher.pipelines.rules import RULES, Rules
+from services.launcher.slurm_settings import SlurmSettings
 from shared.messages import Parameters
 from shared.settings import ServiceSettings
 
@@ -23,6 +25,8 @@ def bundled_hdf5_plugins() -> Path | None:
 class Settings(ServiceSettings):
     """Settings of the launcher."""
 
+    backend: Literal["local", "slurm"] = Field(default="local", description="where runs happen")
+    slurm: SlurmSettings = Field(default_factory=SlurmSettings, description="for runs as Slurm jobs")
     slots: PositiveInt = Field(default=1, description="runs at a time; further requests wait on the broker")
     secondary_slots: PositiveInt | None = Field(
         default=None, description="of these, at most so many for secondary runs, which also let primary ones go first"

@@ -18,7 +18,7 @@ def changed(job: Job, status: RunStatus, detail: str | None = None) -> RunChange
         state=status.state,
         steps=tuple(step.message() for step in status.steps),
         n_steps=len(job.steps),
-        detail=detail or (status.ending.reason if status.ending else None),
+        detail=detail or status.detail or (status.ending.reason if status.ending else None),
         directory=str(job.directory),
         at=now(),
     )

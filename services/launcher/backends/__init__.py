@@ -40,3 +40,7 @@ class Backend(Protocol):
     async def forget(self, job: Job) -> None:
         """The end of the run is published: ``adopt`` leaves it out from now on."""
         ...
+
+    async def logs(self, job: Job) -> str:
+        """What the place itself kept of a run, beside the logs of its steps."""
+        ...

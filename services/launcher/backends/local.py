@@ -94,6 +94,10 @@ class LocalBackend:
         await to_thread.run_sync(RunDirectory(job.directory).mark_published)
         await to_thread.run_sync(self.index.remove, job)
 
+    async def logs(self, job: Job) -> str:
+        """See ``Backend``. What the wrapper itself said."""
+        return await to_thread.run_sync(RunDirectory(job.directory).text, wrapper.OWN_LOG)
+
 
 def _status(job: Job) -> RunStatus | None:
     directory = RunDirectory(job.directory)

@@ -142,7 +142,7 @@ class Run:
         record = {"name": step["name"], "state": "failed", "begun_at": begun}
         self.steps.append(record)
         try:
-            fault = self._fault(step, self._execute(step, watch))
+            fault = self._fault(step, self._execute(step, watch), watch)
             record["state"] = "failed" if fault else "done"
         finally:
             record["seconds"] = round(time.time() - begun, 3)
@@ -186,12 +186,13 @@ class Run:
                 return
             time.sleep(POLL_S)
 
-    def _fault(self, step: dict[str, Any], status: int | str) -> str | None:
+    def _fault(self, step: dict[str, Any], status: int | str, watch: Watch) -> str | None:
         """Files decide: exit statuses lie in both directions."""
         words = last_words(self.directory / step["log"])
         if isinstance(status, str):
             return status
         if status < 0:
+            watch.check()  # Slurm tells the program and us at once: it is cancelled, it did not fail
             return f"was ended by {signal.Signals(-status).name}: {words}"
         for name in step["forbidden"]:
             if (self.directory / name).exists():

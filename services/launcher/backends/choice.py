@@ -1,0 +1,22 @@
+"""The place where this launcher's runs happen, as the settings say."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.launcher.backends import Backend
+from services.launcher.backends.index import RunIndex
+from services.launcher.backends.local import LocalBackend
+from services.launcher.backends.slurm.backend import SlurmBackend
+from services.launcher.backends.slurm.client import connect
+from services.launcher.settings import Settings
+
+
+@asynccontextmanager
+async def chosen_backend(settings: Settings) -> AsyncIterator[Backend]:
+    """Ready to be asked; its connections end with the context."""
+    index = RunIndex(settings.state_directory.absolute())
+    if settings.backend == "slurm":
+        async with connect(settings.slurm) as slurm:
+            yield SlurmBackend(index, settings.python, slurm)
+    else:
+        yield LocalBackend(index, settings.python)

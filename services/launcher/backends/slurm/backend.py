@@ -1,0 +1,200 @@
+"""Runs as Slurm jobs: the wrapper's files are read first, Slurm is asked where they say nothing."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from anyio import to_thread
+
+from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.backends.index import RunIndex
+from services.launcher.backends.scripts import copy_scripts, with_own_scripts
+from services.launcher.backends.slurm.answers import SlurmJob
+from services.launcher.backends.slurm.client import Slurmrestd
+from services.launcher.backends.slurm.reading import end_of, stopped_by, waits_for
+from services.launcher.backends.slurm.requests import LOG, submission
+from services.launcher.payload import wrapper
+from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRecord
+from shared.messages import RunState, now
+
+SILENT_S = 15.0  # a wrapper says every 5 s that it lives
+ASKED, SUBMITTED, CANCEL, CANCELLED = "slurm-asked.json", "slurm.json", "slurm-cancel", "slurm-cancelled"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlurmBackend:
+    """Submits one job per run.
+
+    Attributes:
+        index: the runs whose end is not published.
+        python: interpreter of the wrapper, on the nodes.
+        slurm: which is asked.
+        ended: when a run's job was first seen to be over, by run [monotonic s].
+    """
+
+    index: RunIndex
+    python: Path
+    slurm: Slurmrestd
+    ended: dict[str, float] = field(default_factory=dict)
+    submitting: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def submit(self, job: Job) -> None:
+        """See ``Backend``. A job whose submission was asked for before is looked for by name."""
+        directory = RunDirectory(job.directory)
+        async with self.submitting:
+            try:
+                prepared = await to_thread.run_sync(_prepare, job)
+            except OSError as fault:
+                raise BackendError(f"cannot prepare {job.directory}: {fault}") from fault
+            if not (_job_id(directory) or directory.claim() or directory.ending()):
+                job_id = await self._found(prepared) or await self._asked_for(prepared)
+                await to_thread.run_sync(wrapper.write_once, directory.path / SUBMITTED, {"job_id": job_id})
+            await to_thread.run_sync(self.index.add, prepared)
+
+    async def _found(self, job: Job) -> int | None:
+        """The job whose submission was answered by nobody."""
+        await self.slurm.negotiated()
+        if await to_thread.run_sync(wrapper.write_once, job.directory / ASKED, {"name": job.run_id}):
+            return None
+        known = await self.slurm.jobs_named(job.run_id)
+        return next((found.job_id for found in known if found.state != "CANCELLED"), None)
+
+    async def _asked_for(self, job: Job) -> int:
+        """The id of a new job; one that Slurm took although it could never start is withdrawn."""
+        version = await self.slurm.negotiated()
+        answer = await self.slurm.submit(submission(job, self.python, self.slurm.settings, version))
+        if answer.job_id is None:
+            raise BackendError(f"Slurm took {job.run_id}, but told no job id; look for that name in `squeue`")
+        if answer.never_starts:
+            await self.slurm.cancel(answer.job_id)
+            raise BackendError(
+                f"Slurm would never start it: {answer.words}; look at slurm.partition, cpus, memory_mb and time_limit_s"
+            )
+        return answer.job_id
+
+    async def status(self, job: Job) -> RunStatus | None:
+        """See ``Backend``. Slurm is asked while a run waits or is silent; if it is away, the files have the word."""
+        directory = RunDirectory(job.directory)
+        if (ending := directory.ending()) is not None:
+            return await self._judged(directory, ending)
+        if directory.job() is None:
+            return None
+        if (job_id := _job_id(directory)) is None:
+            return _as_written(directory)
+        try:
+            return await self._asked(job, job_id, directory)
+        except BackendDownError as down:
+            return _as_written(directory, str(down))
+
+    async def _asked(self, job: Job, job_id: int, directory: RunDirectory) -> RunStatus:
+        """What Slurm says; a last word of the wrapper that came meanwhile wins."""
+        if (directory.path / CANCEL).exists():
+            await self._withdraw(job_id, directory)
+        if _is_heard(directory):
+            return _as_written(directory)
+        found = await self.slurm.job(job_id)
+        if found is None or found.ended:
+            await self._end(job, job_id, found)
+        if (ending := directory.ending()) is not None:
+            self.ended.pop(job.run_id, None)
+            return await self._judged(directory, ending)
+        return _as_written(directory, waits_for(found) if found else None)
+
+    async def _judged(self, directory: RunDirectory, ending: Ending) -> RunStatus:
+        """A wrapper that was told to stop, and not by us, does not know why; Slurm does."""
+        stopped = ending.state is RunState.CANCELLED and directory.claim() is not None
+        job_id = _job_id(directory)
+        if stopped and job_id is not None and not any((directory.path / name).exists() for name in (CANCEL, CANCELLED)):
+            try:
+                found = await self.slurm.job(job_id)
+            except BackendDownError as down:
+                return RunStatus(RunState.RUNNING, ending.steps, detail=str(down))
+            if found and not found.ended:
+                return RunStatus(RunState.RUNNING, ending.steps)
+            ending = stopped_by(found, ending)
+        return RunStatus(ending.state, ending.steps, ending)
+
+    async def _end(self, job: Job, job_id: int, found: SlurmJob | None) -> None:
+        """Write the end in the wrapper's place, unless its own may still be on the way through the file system."""
+        first_seen = self.ended.setdefault(job.run_id, time.monotonic())
+        if time.monotonic() - first_seen < self.slurm.settings.file_delay_s:
+            return
+        directory = RunDirectory(job.directory)
+        state, reason = end_of(found, job_id)
+        claim, words = directory.claim(), wrapper.last_words(directory.path / LOG)
+        ending = Ending(
+            state=state,
+            reason=f"{reason}; {LOG}: {words}",
+            steps=tuple(map(_stopped, directory.steps())),
+            host=claim.host if claim else None,
+            started_at=claim.at if claim else None,
+            ended_at=now(),
+        )
+        await to_thread.run_sync(directory.end, ending)
+
+    async def cancel(self, job: Job) -> None:
+        """See ``Backend``. The wish is written down, so that Slurm gets it even if it is away now."""
+        directory = RunDirectory(job.directory)
+        if directory.claim() is None:
+            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        await to_thread.run_sync((directory.path / CANCEL).touch)
+        try:
+            job_id = _job_id(directory)
+            if job_id is not None:
+                await self._withdraw(job_id, directory)
+        except BackendDownError as down:
+            log.warning("run %s is cancelled once Slurm answers: %s", job.run_id, down)
+
+    async def _withdraw(self, job_id: int, directory: RunDirectory) -> None:
+        await self.slurm.cancel(job_id)
+        if (directory.path / CANCEL).exists():
+            (directory.path / CANCEL).rename(directory.path / CANCELLED)
+
+    async def adopt(self) -> list[Job]:
+        """See ``Backend``. What is in the index has been submitted."""
+        return await to_thread.run_sync(self.index.jobs)
+
+    async def forget(self, job: Job) -> None:
+        """See ``Backend``. Slurm forgets its job by itself."""
+        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
+        await to_thread.run_sync(self.index.remove, job)
+
+    async def logs(self, job: Job) -> str:
+        """See ``Backend``. The job's standard output, where Slurm and the wrapper complain."""
+        return await to_thread.run_sync(RunDirectory(job.directory).text, LOG)
+
+
+def _prepare(job: Job) -> Job:
+    """The job as it is in its directory, with all that a node needs beside it."""
+    directory = RunDirectory(job.directory)
+    directory.prepare(with_own_scripts(job))
+    copy_scripts(job.directory)
+    return directory.job() or job
+
+
+def _job_id(directory: RunDirectory) -> int | None:
+    try:
+        content = json.loads((directory.path / SUBMITTED).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return int(content["job_id"])
+
+
+def _as_written(directory: RunDirectory, detail: str | None = None) -> RunStatus:
+    state = RunState.QUEUED if directory.claim() is None else RunState.RUNNING
+    return RunStatus(state, directory.steps(), detail=detail)
+
+
+def _is_heard(directory: RunDirectory) -> bool:
+    try:
+        return time.time() - (directory.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
+    except FileNotFoundError:
+        return False
+
+
+def _stopped(step: StepRecord) -> StepRecord:
+    return step.model_copy(update={"state": "failed"}) if step.state == "running" else step
