@@ -26,8 +26,8 @@ class Route:
 
     ``name`` may refer to fields of the message, such as ``xrc.{collection.beamline}``; a listener of such a route
     gives the queue's full name. ``outside`` rows are silent while a beamline is in shadow mode. What is said of a
-    rotation goes with ``rotation_priority`` where that is given; ActiveMQ's store tells three priorities apart: below
-    4, 4, and above.
+    rotation goes with ``rotation_priority`` where that is given, a secondary run with ``secondary_priority``;
+    ActiveMQ's store tells three priorities apart: below 4, 4, and above.
     """
 
     message: type[m.Message]
@@ -39,9 +39,12 @@ class Route:
     expires_s: int | None = None
     outside: bool = False
     rotation_priority: int | None = None
+    secondary_priority: int | None = None
 
     def priority_of(self, message: m.Message) -> int:
         """The JMS priority of one message, 0 to 9."""
+        if self.secondary_priority is not None and getattr(message, "urgency", None) == "secondary":
+            return self.secondary_priority
         of_rotation = getattr(message, "experiment", None) == "rotation"
         return self.rotation_priority if of_rotation and self.rotation_priority is not None else self.priority
 
@@ -57,8 +60,8 @@ ROUTES = (
     Route(m.AnnouncementRejected, "ingester", V, "AnnouncementRejected", ("aggregator",)),
     Route(m.AnnouncementRejected, "ingester", R, "{reply_to}", (WORLD,), outside=True),
     Route(m.FindSpots, "ingester", Q, "find-spots", ("spotfinder",), priority=6, rotation_priority=4),
-    Route(m.ProcessCollection, "ingester", Q, "process-collection", ("launcher",)),
-    Route(m.ProcessCollection, "launcher", Q, "process-collection", ("launcher",)),
+    Route(m.ProcessCollection, "ingester", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
+    Route(m.ProcessCollection, "launcher", Q, "process-collection", ("launcher",), priority=6, secondary_priority=2),
     Route(m.CancelProcessing, WORLD, Q, "cancel-processing", ("launcher",), priority=7),
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6, rotation_priority=4),
     Route(m.RunChanged, "launcher", V, "RunChanged", ("aggregator",)),

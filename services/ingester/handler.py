@@ -42,7 +42,7 @@ async def ingest(announced: Announced, *, memory: Memory, settings: Settings) ->
         async for message in _begin(announced, event, memory, settings):
             yield message
     else:
-        async for message in _end(announced, event, memory, settings):
+        async for message in _end(announced, event, memory):
             yield message
 
 
@@ -62,13 +62,11 @@ async def _begin(
             yield block
     end = await memory.recall(event.ref, "end") if collection.experiment == "rotation" else None
     if end and isinstance(end.event, CollectionEnds):
-        for request in _requests(collection, end.event, settings):
+        for request in _requests(collection, end.event):
             yield request
 
 
-async def _end(
-    announced: Announced, event: CollectionEnds, memory: Memory, settings: Settings
-) -> AsyncIterator[Message]:
+async def _end(announced: Announced, event: CollectionEnds, memory: Memory) -> AsyncIterator[Message]:
     start = await memory.recall(event.ref, "start")
     telemetry.adopt(start.traceparent if start else None)
     yield CollectionEnded(
@@ -79,15 +77,14 @@ async def _end(
         correlation_id=announced.correlation_id,
     )
     if start and isinstance(start.event, CollectionStarts) and start.event.experiment == "rotation":
-        for request in _requests(Collection.model_validate(start.event.model_dump()), event, settings):
+        for request in _requests(Collection.model_validate(start.event.model_dump()), event):
             yield request
 
 
-def _requests(collection: Collection, end: CollectionEnds, settings: Settings) -> Iterator[ProcessCollection]:
-    """What runs once both the start and the end of a rotation are known; nothing after an abort."""
+def _requests(collection: Collection, end: CollectionEnds) -> Iterator[ProcessCollection]:
+    """Once start and end of a rotation are known, the launcher decides what runs; nothing runs after an abort."""
     if end.event == "end":
-        for pipeline in settings.rotation_pipelines:
-            yield ProcessCollection(collection=collection, pipeline=pipeline)
+        yield ProcessCollection(collection=collection)
 
 
 def _reject_repeat(announced: Announced, event: CollectionStarts | CollectionEnds) -> AnnouncementRejected:

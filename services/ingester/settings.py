@@ -17,7 +17,6 @@ class Settings(ServiceSettings):
         default="sqlite+aiosqlite:///state/ingester.db",
         description="where announcements are remembered (SQLAlchemy URL)",
     )
-    rotation_pipelines: tuple[str, ...] = Field(default=("dials",), description="pipelines that run after a rotation")
     rotation_spots: bool = Field(
         default=True, description="find the spots of every rotation image, too, whenever no grid scan waits"
     )

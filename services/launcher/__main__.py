@@ -19,7 +19,8 @@ async def main() -> None:
     settings = Settings.load()
     backend = LocalBackend(RunIndex(settings.state_directory.absolute()), settings.python)
     async with join("launcher", settings) as member:
-        flights, cancellations = InFlight(settings.slots), Cancellations(settings.state_directory / "cancelled")
+        flights = InFlight(settings.slots, settings.secondary_slots)
+        cancellations = Cancellations(settings.state_directory / "cancelled")
         launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)
         await adopt_runs(launcher)
         member.tasks.start_soon(supervise, launcher)
@@ -27,7 +28,7 @@ async def main() -> None:
         cancels, requests = (topology.source(kind, "launcher") for kind in (CancelProcessing, ProcessCollection))
         await member.listen(Inbox(cancels, body_as(CancelProcessing), partial(cancel, launcher=launcher), prefetch=1))
         handler = partial(launch, launcher=launcher)
-        await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=settings.slots + 1))
+        await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=settings.requests_in_hand))
         await work(member)
 
 

@@ -10,6 +10,7 @@ from opentelemetry import trace
 from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.installed import missing_software
 from services.launcher.launcher import Launcher, Waiting
+from services.launcher.pipelines.rules import expand
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.runs import Job, RunStatus
@@ -21,11 +22,17 @@ WAITING = RunStatus(RunState.QUEUED)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
-    """Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
+    """Decides what runs if the request names no pipeline; else one run begins.
+
+    Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
 
     A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
     then it is repeated here.
     """
+    if not request.pipeline:
+        for named in expand(request, launcher.settings.rules):
+            yield named
+        return
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
     family = family_of(request, launcher.table)
     try:
@@ -71,7 +78,7 @@ async def _submit(job: Job, known: RunStatus | None, launcher: Launcher) -> RunS
         await _await_master(job, launcher)
     if launcher.flights.full:
         await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
-    await launcher.flights.reserve(job.run_id)
+    await launcher.flights.reserve(job.run_id, job.request.urgency)
     pause_s, told = launcher.settings.poll_s, ""
     while down := await _hand_over(job, launcher):
         if down != told:

@@ -7,6 +7,7 @@ from typing import get_args
 from services.launcher.environment import program_environment
 from services.launcher.parameters import ParameterError, read_parameters
 from services.launcher.pipelines import Pipeline, Work
+from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
 from shared.messages import PipelineFamily, ProcessCollection, now
@@ -82,10 +83,12 @@ def plan_job(
     """
     pipeline = pipeline_of(request, table)
     try:
-        asked = {**settings.parameters.get(pipeline.name, {}), **request.parameters}
+        known = known_parameters(request, [parameter.name for parameter in pipeline.parameters])
+        asked = {**settings.parameters.get(pipeline.name, {}), **known, **request.parameters}
         parameters = read_parameters(pipeline.parameters, asked)
     except ParameterError as refusal:
         raise RefusedRunError(f"{pipeline.name}: {refusal}") from refusal
+    _check_data(request, pipeline)
     work = Work(
         master_file=str(request.collection.master_path),
         n_images=request.collection.number_of_images,
@@ -93,6 +96,8 @@ def plan_job(
         python=str(settings.python),
         image_deadline_s=settings.image_deadline_s,
         parameters=parameters,
+        images=request.images,
+        others=tuple(str(other.master_path) for other in request.others),
     )
     return Job(
         request=request,
@@ -106,3 +111,15 @@ def plan_job(
         traceparent=traceparent,
         submitted_at=now(),
     )
+
+
+def _check_data(request: ProcessCollection, pipeline: Pipeline) -> None:
+    """Refuse what the pipeline cannot read, and images that there are not."""
+    n_images, images = request.collection.number_of_images, request.images
+    if images and not 1 <= images[0] <= images[1] <= n_images:
+        raise RefusedRunError(f"images {images[0]}-{images[1]} are not among 1-{n_images} of {request.collection.ref}")
+    if request.others and not pipeline.multi_sweep:
+        raise RefusedRunError(f"{pipeline.name} processes one sweep at a time; ask for dials or xia2-dials")
+    for sweep in (request.collection, *request.others):
+        if "#" in sweep.master_path.name:
+            raise RefusedRunError(f"{sweep.master_path} names images by a template; pipelines need an NXmx master file")

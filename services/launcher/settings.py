@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_va
 
 from services.launcher.parameters import read_parameters
 from services.launcher.pipelines import TABLE
+from services.launcher.pipelines.rules import RULES, Rules
 from shared.messages import Parameters
 from shared.settings import ServiceSettings
 
@@ -23,6 +24,14 @@ class Settings(ServiceSettings):
     """Settings of the launcher."""
 
     slots: PositiveInt = Field(default=1, description="runs at a time; further requests wait on the broker")
+    secondary_slots: PositiveInt | None = Field(
+        default=None, description="of these, at most so many for secondary runs, which also let primary ones go first"
+    )
+    requests_in_hand: PositiveInt = Field(
+        default=100,
+        description="requests taken from the broker that wait for a slot, so that primary ones can overtake",
+    )
+    rules: Rules = Field(default=RULES, description="which pipelines run for which collection, see docs/how-to")
     processes: PositiveInt = Field(
         default_factory=lambda: cpu_count() or 1, description="processes that one step of a run may use"
     )
@@ -76,3 +85,16 @@ class Settings(ServiceSettings):
                 raise ValueError(f"there is no pipeline {pipeline!r}; there are {', '.join(TABLE)}")
             read_parameters(TABLE[pipeline].parameters, asked)
         return parameters
+
+    @field_validator("rules")
+    @classmethod
+    def _name_what_there_is(cls, rules: Rules) -> Rules:
+        """The same for rules."""
+        for rule in rules:
+            for outcome in rule.run:
+                if outcome.pipeline not in TABLE:
+                    raise ValueError(
+                        f"rule {rule.name!r}: no pipeline {outcome.pipeline!r}; there are {', '.join(TABLE)}"
+                    )
+                read_parameters(TABLE[outcome.pipeline].parameters, outcome.parameters)
+        return rules

@@ -44,6 +44,7 @@ from shared.messages.processing import (
     RunState as RunState,
     Shell as Shell,
     Step as Step,
+    Urgency as Urgency,
 )
 from shared.messages.status import (
     DeadLetterTaken as DeadLetterTaken,

@@ -62,6 +62,16 @@ class Collection(Part):
     rotation: Rotation | None = Field(default=None, description="needed for a rotation")
     sample_id: PositiveInt | None = Field(default=None, description="ISPyB's blSampleId")
     space_group: str | None = Field(default=None, description="known space group, such as P43212")
+    anomalous_scatterer: str | None = Field(
+        default=None, pattern=r"^[A-Z][a-z]?$", description="element whose anomalous signal is measured, such as Se"
+    )
+    purpose: Literal["screening", "characterisation"] | None = Field(
+        default=None, description="what a rotation is for, if it is no complete data set"
+    )
+    detector: str | None = Field(default=None, max_length=64, description="such as EIGER2 16M")
+    preferred_pipeline: str | None = Field(
+        default=None, max_length=64, description="pipeline that its user wants, such as xia2-dials"
+    )
     unit_cell: UnitCell | None = Field(default=None, description="known cell a, b, c [Å], alpha, beta, gamma [degrees]")
 
     @model_validator(mode="after")

@@ -12,14 +12,22 @@ from shared.messages.envelope import CollectionRef, Message, Moment, Part, now
 
 PipelineFamily = Literal["dials", "xia2", "fast_dp", "autoPROC"]
 Parameters = dict[str, str | int | float | bool]
+Urgency = Literal["primary", "secondary"]
 
 
 class ProcessCollection(Message):
-    """A request to process a data set with one pipeline."""
+    """A request to process a data set with one pipeline, or with those that the launcher's rules name."""
 
     schema_: Literal["process-collection/1"] = Field(default="process-collection/1", alias="schema")
     collection: Collection
-    pipeline: str = Field(description="name in the launcher's table, such as dials or xia2-dials")
+    pipeline: str = Field(
+        default="", description="name in the launcher's table, such as dials or xia2-dials; empty: its rules decide"
+    )
+    urgency: Urgency = Field(default="primary", description="primary: at once; secondary: when there is room")
+    images: tuple[PositiveInt, PositiveInt] | None = Field(
+        default=None, description="first and last image to process, from 1; absent: all"
+    )
+    others: tuple[Collection, ...] = Field(default=(), description="further sweeps to process together with this one")
     parameters: Parameters = Field(default_factory=dict, description="from the pipeline's allow-list")
     attempt: PositiveInt = Field(default=1, description="counts deliberate repeats of the same processing")
     n_retries: NonNegativeInt = Field(default=0, description="attempts before this one that were lost with their node")
@@ -29,7 +37,8 @@ class ProcessCollection(Message):
     def run_id(self) -> str:
         """Deterministic name of the run: names its directory, and later its Slurm or Kubernetes job."""
         c = self.collection
-        asked = orjson.dumps([self.parameters, c.master_path.as_posix()], option=orjson.OPT_SORT_KEYS)
+        data = [c.master_path.as_posix(), *(other.master_path.as_posix() for other in self.others)]
+        asked = orjson.dumps([self.parameters, *data, *(self.images or ())], option=orjson.OPT_SORT_KEYS)
         return f"{c.beamline}-{c.dcid}-{self.pipeline}-{sha256(asked).hexdigest()[:8]}-{self.attempt}".lower()
 
 

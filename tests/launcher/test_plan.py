@@ -111,3 +111,30 @@ def test_missing_programs_and_modules_are_named():
 
 def test_a_missing_interpreter_is_named():
     assert missing_software(pipeline(), "/bin", Path("/no/python3")) == ("/no/python3",)
+
+
+@pytest.mark.parametrize("images", [(0, 5), (5, 3), (1, 41)])
+def test_images_that_there_are_not_are_refused(tmp_path, images):
+    asked = request(tmp_path, "dials").model_copy(update={"images": images})
+    with pytest.raises(RefusedRunError, match="are not among 1-40"):
+        plan_job(asked, settings(tmp_path), TABLE, {})
+
+
+def test_a_part_of_the_images_is_a_run_of_its_own(tmp_path):
+    whole = request(tmp_path, "dials")
+    part = whole.model_copy(update={"images": (1, 20)})
+    assert part.run_id != whole.run_id
+    assert "image_range=1,20" in plan_job(part, settings(tmp_path), TABLE, {}).command
+
+
+def test_sweeps_are_not_given_to_a_pipeline_that_takes_one(tmp_path):
+    other = request(tmp_path, dcid=2002, run_number=2).collection
+    together = request(tmp_path, "dials").model_copy(update={"others": (other,)})
+    assert str(other.master_path) in plan_job(together, settings(tmp_path), TABLE, {}).command
+    with pytest.raises(RefusedRunError, match="one sweep at a time"):
+        plan_job(together.model_copy(update={"pipeline": "fast_dp"}), settings(tmp_path), TABLE, {})
+
+
+def test_images_by_template_are_refused_with_what_is_needed(tmp_path):
+    with pytest.raises(RefusedRunError, match="need an NXmx master file"):
+        plan_job(request(tmp_path, "dials", master_file="a_1_####.cbf"), settings(tmp_path), TABLE, {})
