@@ -14,6 +14,7 @@ from services.launcher.pipelines import image_file
 from services.launcher.pipelines.rules import expand
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
+from services.launcher.retries import explained
 from services.launcher.runs import Job, RunStatus
 from services.launcher.telling import changed, not_begun
 from shared import telemetry
@@ -52,7 +53,8 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
         return
     yield changed(job, status)
     if known and known.ending and not followed:
-        yield await to_thread.run_sync(report, job, known.ending)
+        told = explained(known.ending, await _cancelled(request, launcher), None)
+        yield await to_thread.run_sync(report, job, told)
 
 
 async def _start(job: Job, known: RunStatus | None, launcher: Launcher) -> RunStatus | None:

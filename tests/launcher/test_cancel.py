@@ -30,8 +30,12 @@ async def test_a_running_run_ends_cancelled_with_who_and_why(tmp_path):
         await runs(mesh, asked)
         mesh.cancel(run_id=asked.run_id, cancelled_by="em", reason="wrong crystal")
         (result,) = await mesh.results()
-    assert result.state is RunState.CANCELLED
-    assert result.reason.startswith("cancelled by em: wrong crystal")
+        assert result.state is RunState.CANCELLED
+        assert result.reason.startswith("cancelled by em: wrong crystal")
+        await mesh.true(lambda: not mesh.launcher.flights.jobs())
+        mesh.ask(asked)
+        _, repeated = await mesh.results(2)
+    assert repeated.reason == result.reason
     assert [(done.name, done.state) for done in result.steps] == [("first", "done"), ("slow", "failed")]
 
 
