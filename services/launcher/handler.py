@@ -122,6 +122,9 @@ async def _cancelled(request: ProcessCollection, launcher: Launcher) -> CancelPr
 
 
 async def _check_software(job: Job, launcher: Launcher) -> None:
+    """Only for runs on this machine: elsewhere the programs need not be those that the launcher would find."""
+    if launcher.settings.backend != "local":
+        return
     pipeline = pipeline_of(job.request, launcher.table)
     search_path = job.environment["PATH"]
     missing = await to_thread.run_sync(missing_software, pipeline, search_path, launcher.settings.python)

@@ -1,6 +1,8 @@
 """Models kept in files: written whole or not at all, and read leniently, since they may be mutilated or gone."""
 
+import os
 from pathlib import Path
+from threading import get_ident
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,7 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def remember(path: Path, model: BaseModel) -> None:
     """Write a model in place of what is there; once this returns, no restart forgets it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
+    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}.draft")
     draft.write_text(model.model_dump_json())
     draft.replace(path)
 

@@ -3,10 +3,11 @@
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from services.launcher.kubernetes_settings import KubernetesSettings
 from services.launcher.parameters import read_parameters
 from services.launcher.pipelines import TABLE
 from services.launcher.pipelines.rules import RULES, Rules
@@ -25,8 +26,11 @@ def bundled_hdf5_plugins() -> Path | None:
 class Settings(ServiceSettings):
     """Settings of the launcher."""
 
-    backend: Literal["local", "slurm"] = Field(default="local", description="where runs happen")
+    backend: Literal["local", "slurm", "kubernetes"] = Field(default="local", description="where runs happen")
     slurm: SlurmSettings = Field(default_factory=SlurmSettings, description="for runs as Slurm jobs")
+    kubernetes: KubernetesSettings = Field(
+        default_factory=KubernetesSettings, description="for runs as Kubernetes Jobs"
+    )
     slots: PositiveInt = Field(default=1, description="runs at a time; further requests wait on the broker")
     secondary_slots: PositiveInt | None = Field(
         default=None, description="of these, at most so many for secondary runs, which also let primary ones go first"
@@ -102,3 +106,9 @@ class Settings(ServiceSettings):
                     )
                 read_parameters(TABLE[outcome.pipeline].parameters, outcome.parameters)
         return rules
+
+    @model_validator(mode="after")
+    def _has_an_image(self) -> Self:
+        if self.backend == "kubernetes" and not self.kubernetes.image:
+            raise ValueError("kubernetes.image is missing: set it to an image with python3 and the programs")
+        return self

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from services.launcher.backends import Backend
 from services.launcher.backends.index import RunIndex
+from services.launcher.backends.kubernetes.backend import KubernetesBackend
+from services.launcher.backends.kubernetes.cluster import Cluster
 from services.launcher.backends.local import LocalBackend
 from services.launcher.backends.slurm.backend import SlurmBackend
 from services.launcher.backends.slurm.client import connect
@@ -18,5 +20,7 @@ async def chosen_backend(settings: Settings) -> AsyncIterator[Backend]:
     if settings.backend == "slurm":
         async with connect(settings.slurm) as slurm:
             yield SlurmBackend(index, settings.python, slurm)
+    elif settings.backend == "kubernetes":
+        yield KubernetesBackend(index, settings.python, Cluster(settings.kubernetes))
     else:
         yield LocalBackend(index, settings.python)

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def last_words(log: Path) -> str:
 
 def write_once(path: Path, content: dict[str, Any]) -> bool:
     """Write a whole JSON file unless it is there; of several writers exactly one succeeds."""
-    draft = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}")
     draft.write_text(json.dumps(content))
     try:
         os.link(draft, path)

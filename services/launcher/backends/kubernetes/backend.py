@@ -1,0 +1,166 @@
+"""Runs as Jobs: the wrapper's files on a shared volume are read first, the cluster is asked where they say nothing."""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from anyio import to_thread
+
+from services.launcher.backends import BackendError
+from services.launcher.backends.index import RunIndex
+from services.launcher.backends.kubernetes.cluster import Cluster
+from services.launcher.backends.kubernetes.manifest import job_name, manifest
+from services.launcher.backends.kubernetes.reading import OUT_OF_MEMORY, Pod, ran_out_of_memory, read, stopped_by
+from services.launcher.backends.scripts import copy_scripts, with_own_scripts, wrapper_of
+from services.launcher.payload import wrapper
+from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRecord
+from shared.messages import RunState, now
+
+SILENT_S = 15.0  # a wrapper says every 5 s that it lives
+CREATED, CANCEL = "kubernetes.json", "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesBackend:
+    """Creates one Job per run.
+
+    Attributes:
+        index: the runs whose end is not published.
+        python: interpreter of the wrapper, in the image of the runs.
+        cluster: where Jobs are created.
+    """
+
+    index: RunIndex
+    python: Path
+    cluster: Cluster
+
+    async def submit(self, job: Job) -> None:
+        """See ``Backend``. The Job's name follows from the run, so that it exists once."""
+        try:
+            prepared = await to_thread.run_sync(self._prepare, job)
+        except OSError as fault:
+            raise BackendError(f"cannot prepare {job.directory}: {fault}") from fault
+        if prepared is not None:
+            await self._create(prepared)
+
+    def _prepare(self, job: Job) -> Job | None:
+        """The job as it is on the shared volume; None: it was created before."""
+        directory = RunDirectory(job.directory)
+        directory.prepare(with_own_scripts(job))
+        self.index.add(directory.job() or job)
+        copy_scripts(directory.path)
+        begun = (directory.path / CREATED).exists() or directory.claim() or directory.ending()
+        return None if begun else directory.job() or job
+
+    async def _create(self, job: Job) -> None:
+        command = (str(self.python), str(wrapper_of(job.directory)), str(job.directory))
+        wanted = manifest(job, command, self.cluster.settings)
+        await self.cluster.create(wanted)
+        await to_thread.run_sync(wrapper.write_once, job.directory / CREATED, wanted)
+
+    async def status(self, job: Job) -> RunStatus | None:
+        """See ``Backend``. The cluster is asked only while a run waits, is silent, or ended strangely."""
+        directory = RunDirectory(job.directory)
+        if (ending := directory.ending()) is not None:
+            return await self._judged(job, ending)
+        if directory.job() is None:
+            return None
+        if not (directory.path / CREATED).exists():
+            return RunStatus(RunState.QUEUED)
+        if _is_heard(directory):
+            return RunStatus(RunState.RUNNING, directory.steps())
+        return await self._asked(job, directory)
+
+    async def _asked(self, job: Job, directory: RunDirectory) -> RunStatus:
+        """What the cluster says; a last word of the wrapper that came meanwhile wins."""
+        name = job_name(job.run_id)
+        found, pods = await self.cluster.job(name), await self.cluster.pods(name)
+        claimed = directory.claim() is not None
+        said = read(
+            found, pods, claimed=claimed, cancelled=(directory.path / CANCEL).exists(), silent=not _is_heard(directory)
+        )
+        if said.state.terminal:
+            await self._end(job, said, pods)
+        if (ending := directory.ending()) is not None:
+            return await self._judged(job, ending)
+        return RunStatus(said.state, directory.steps(), detail=said.detail)
+
+    async def _end(self, job: Job, said: RunStatus, pods: tuple[Pod, ...]) -> None:
+        """Write the end in the wrapper's place, with the container's last lines: Kubernetes will forget them."""
+        directory = RunDirectory(job.directory)
+        words = (await self.cluster.log(pods[-1])).strip()[-wrapper.LAST_CHARACTERS :] if pods else ""
+        claim, known = directory.claim(), said.detail or ""
+        ending = Ending(
+            state=said.state,
+            reason=known if words in known else f"{known}; its last words: {words}",
+            steps=tuple(map(_stopped, directory.steps())),
+            host=claim.host if claim else None,
+            started_at=claim.at if claim else None,
+            ended_at=now(),
+        )
+        await to_thread.run_sync(directory.end, ending)
+        if said.state is RunState.LOST:  # what replaces a lost pod would find the claim and do nothing
+            await self.cluster.delete(job_name(job.run_id))
+
+    async def _judged(self, job: Job, ending: Ending) -> RunStatus:
+        """The wrapper knows that something was killed or stopped, but only Kubernetes knows why."""
+        if ending.state is RunState.FAILED and ending.pid is not None:
+            return await self._explained_failure(job, ending)
+        if ending.state is RunState.CANCELLED and not (job.directory / CANCEL).exists():
+            return await self._explained_stop(job, ending)
+        return RunStatus(ending.state, ending.steps, ending)
+
+    async def _explained_failure(self, job: Job, ending: Ending) -> RunStatus:
+        pods = await self.cluster.pods(job_name(job.run_id))
+        if any(pod.lives for pod in pods) and now() - ending.ended_at < timedelta(seconds=SILENT_S):
+            return RunStatus(RunState.RUNNING, ending.steps)  # the reason is known once the container has ended
+        if ran_out_of_memory(pods):
+            ending = ending.model_copy(update={"reason": f"{OUT_OF_MEMORY}: {ending.reason}"})
+        return RunStatus(ending.state, ending.steps, ending)
+
+    async def _explained_stop(self, job: Job, ending: Ending) -> RunStatus:
+        """Nobody here asked for it: the deadline of the Job, a drained node, or somebody who deleted the Job."""
+        name = job_name(job.run_id)
+        said = stopped_by(await self.cluster.job(name), await self.cluster.pods(name))
+        if said is not None:
+            reason = f"{said.detail}; {ending.reason}"
+            ending = ending.model_copy(update={"state": said.state, "reason": reason})
+        return RunStatus(ending.state, ending.steps, ending)
+
+    async def cancel(self, job: Job) -> None:
+        """See ``Backend``. The wrapper is given its grace; what has not begun never will."""
+        directory = RunDirectory(job.directory)
+        await to_thread.run_sync((directory.path / CANCEL).touch)
+        if directory.claim() is None:
+            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        await self.cluster.delete(job_name(job.run_id))
+
+    async def adopt(self) -> list[Job]:
+        """See ``Backend``. A run that was prepared but has no Job yet gets it."""
+        jobs = await to_thread.run_sync(self.index.jobs)
+        for job in jobs:
+            if job.directory.is_dir():
+                await self.submit(job)
+        return jobs
+
+    async def forget(self, job: Job) -> None:
+        """See ``Backend``. The Job stays until Kubernetes removes it."""
+        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
+        await to_thread.run_sync(self.index.remove, job)
+
+    async def logs(self, job: Job) -> str:
+        """See ``Backend``. The last lines of the container, which has the wrapper's own words."""
+        pods = await self.cluster.pods(job_name(job.run_id))
+        return await self.cluster.log(pods[-1]) if pods else ""
+
+
+def _is_heard(directory: RunDirectory) -> bool:
+    try:
+        return time.time() - (directory.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
+    except FileNotFoundError:
+        return False
+
+
+def _stopped(step: StepRecord) -> StepRecord:
+    return step.model_copy(update={"state": "failed"}) if step.state == "running" else step
