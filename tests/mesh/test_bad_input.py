@@ -54,4 +54,4 @@ async def test_a_dead_letter_can_be_retried_and_dropped_and_leaves_the_page(mesh
     n_letters = len((await _all_letters(mesh.home))["DLQ.data-collection"])
     assert await _take_letters(mesh.home, "DLQ.data-collection", None, "dropped") == n_letters
     assert "DLQ.data-collection" not in await _all_letters(mesh.home)
-    await mesh.until(lambda: {d["fate"] for d in mesh.status()["dead_letters"]} == {"retried", "dropped"}, "their fate")
+    await mesh.until(lambda: {"retried", "dropped"} <= {d["fate"] for d in mesh.status()["dead_letters"]}, "their fate")
