@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from sqlalchemy import event, make_url
+from sqlalchemy import Text, event, make_url
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+LongText = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+"""Text of any length; MariaDB's TEXT ends at 64 KiB."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What several packages of tests share: a real ActiveMQ, and names of one's own on it."""
+"""What several packages of tests share: a real ActiveMQ, and names of one's own on it; database servers."""
 
 import os
 import secrets
@@ -13,6 +13,7 @@ from cli.broker_configuration import Policy
 from shared.settings import BrokerSettings
 from shared.topology import Topology
 from tests.containers import contained_broker
+from tests.databases import MariaDb, PostgreSql, Server, serving
 
 hypothesis.settings.register_profile("mxmesh", deadline=None)  # the first call of a kernel compiles it
 hypothesis.settings.load_profile("mxmesh")
@@ -49,3 +50,24 @@ def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
     """A running broker that the test may kill and start again; with TLS connectors."""
     with LocalBroker(tmp_path / "broker", tls=True, policy=QUICK) as local:
         yield local
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    with serving(PostgreSql) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    with serving(MariaDb) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind that a service may be given."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/database.sqlite"
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    return await server.new_database()

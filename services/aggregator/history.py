@@ -1,4 +1,4 @@
-"""The journal: every event stands in an SQLite file before it is acknowledged, so that a restart forgets nothing."""
+"""The journal: every event stands in the database before it is acknowledged, so that a restart forgets nothing."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -8,14 +8,13 @@ import anyio
 from pydantic import ValidationError
 from sqlalchemy import (
     Column,
-    Float,
+    Double,
     Integer,
     MetaData,
     Row,
     Select,
     String,
     Table,
-    Text,
     delete,
     func,
     insert,
@@ -26,7 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.aggregator.heard import KINDS, Heard
-from shared.database import transaction
+from shared.database import LongText, transaction
 from shared.messages import SpotsFound, now
 
 log = logging.getLogger(__name__)
@@ -40,9 +39,9 @@ events = Table(
     Column("message_id", String(255), nullable=False, unique=True),
     Column("kind", String(64), nullable=False),
     Column("collection", String(64), index=True, comment="such as i03/42; null: not about a collection"),
-    Column("at", Float, nullable=False, index=True, comment="when it was heard, seconds since 1970, UTC"),
+    Column("at", Double, nullable=False, index=True, comment="when it was heard, seconds since 1970, UTC"),
     Column("trace_id", String(32)),
-    Column("body", Text, nullable=False, comment="JSON as it travelled"),
+    Column("body", LongText, nullable=False, comment="JSON as it travelled"),
 )
 
 
@@ -69,7 +68,7 @@ class History:
         """Write one event down; False if it stood there already.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: the file cannot be written.
+            sqlalchemy.exc.SQLAlchemyError: it cannot be written.
         """
         row = {
             "message_id": heard.message_id,
@@ -114,8 +113,10 @@ class History:
             await anyio.sleep(PRUNE_INTERVAL_S)
 
     def _newest(self) -> Select[tuple[str]]:
+        """MariaDB takes a limit in a table of its own only."""
         about = select(events.c.collection).where(events.c.collection.is_not(None)).group_by(events.c.collection)
-        return about.order_by(func.max(events.c.at).desc()).limit(self.n_collections)
+        newest = about.order_by(func.max(events.c.at).desc()).limit(self.n_collections).subquery()
+        return select(newest.c.collection)
 
 
 def _heard(row: Row[tuple[object, ...]]) -> Heard | None:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from shared.database import transaction
+from shared.database import LongText, transaction
 from shared.messages import CollectionEnds, CollectionRef, CollectionStarts, data_collection_event
 
 metadata = MetaData()
@@ -20,7 +20,7 @@ announcements = Table(
     Column("message_index", Integer, primary_key=True, autoincrement=False),
     Column("message_id", String(255), nullable=False, comment="the broker's id of the message that said it"),
     Column("traceparent", String(64), comment="W3C trace context in which it was said"),
-    Column("body", Text, nullable=False, comment="the announcement, JSON"),
+    Column("body", LongText, nullable=False, comment="the announcement, JSON"),
 )
 
 

@@ -21,8 +21,8 @@ def recent(event, age=timedelta()):
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite+aiosqlite:///{tmp_path}/history/status.sqlite"
+def url(database_url):
+    return database_url
 
 
 async def test_a_restarted_aggregator_knows_what_the_killed_one_knew(url):
@@ -47,6 +47,17 @@ async def test_a_message_delivered_twice_stands_once(url):
 
         assert [await history.record(recent(EVENTS[0])) for _ in range(2)] == [True, False]
         assert [h.message_id async for h in history.replay()] == [EVENTS[0].message_id]
+
+
+async def test_a_message_longer_than_64_kib_comes_back_whole(url):
+    long = recent(heard(found(dict.fromkeys(range(2000), 3))))
+    async with open_database(url) as engine:
+        history = History(engine, WEEK, 200)
+        await history.prepare()
+        await history.record(long)
+
+        assert len(long.message.to_json()) > 2**16
+        assert [h.message async for h in history.replay()] == [long.message]
 
 
 async def test_old_events_are_pruned_and_not_replayed(url):

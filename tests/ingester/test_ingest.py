@@ -24,9 +24,10 @@ from tests.announcements import GRIDSCAN, ROTATION, announce, end_of
 class Ingester:
     """An ingester whose memory is a file, so that it can be restarted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_url: str | None = None) -> None:
         self.folder = folder
-        self.settings = Settings(data_roots=(folder,), database_url=f"sqlite+aiosqlite:///{folder}/ingester.db")
+        url = database_url or f"sqlite+aiosqlite:///{folder}/ingester.db"
+        self.settings = Settings(data_roots=(folder,), database_url=url)
         self._count = 0
 
     async def hear(self, body: bytes, message_id: str | None = None, reply_to: str | None = None) -> list[Message]:
@@ -48,6 +49,11 @@ class Ingester:
 @pytest.fixture
 def ingester(tmp_path):
     return Ingester(tmp_path)
+
+
+@pytest.fixture
+def ingester_anywhere(tmp_path, database_url):
+    return Ingester(tmp_path, database_url)
 
 
 def kinds(messages: list[Message]) -> list[str]:
@@ -81,14 +87,14 @@ async def test_the_spots_of_rotations_are_not_sought_where_the_operator_says_so(
     assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted"]
 
 
-async def test_a_rotation_is_processed_when_it_ends(ingester, tmp_path):
-    assert kinds(await ingester.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted", "FindSpots"]
-    assert kinds(await ingester.hear(end_of(ROTATION))) == ["CollectionEnded", "ProcessCollection"]
+async def test_a_rotation_is_processed_when_it_ends(ingester_anywhere, tmp_path):
+    assert kinds(await ingester_anywhere.hear(announce(ROTATION, tmp_path))) == ["CollectionAccepted", "FindSpots"]
+    assert kinds(await ingester_anywhere.hear(end_of(ROTATION))) == ["CollectionEnded", "ProcessCollection"]
 
 
-async def test_an_end_that_comes_before_its_start_is_remembered(ingester, tmp_path):
-    assert kinds(await ingester.hear(end_of(ROTATION))) == ["CollectionEnded"]
-    begun = kinds(await ingester.hear(announce(ROTATION, tmp_path)))
+async def test_an_end_that_comes_before_its_start_is_remembered(ingester_anywhere, tmp_path):
+    assert kinds(await ingester_anywhere.hear(end_of(ROTATION))) == ["CollectionEnded"]
+    begun = kinds(await ingester_anywhere.hear(announce(ROTATION, tmp_path)))
     assert begun == ["CollectionAccepted", "FindSpots", "ProcessCollection"]
 
 
@@ -99,18 +105,18 @@ async def test_an_aborted_rotation_is_not_processed(ingester, tmp_path):
     assert ended.outcome == "aborted"
 
 
-async def test_a_repeated_announcement_is_rejected_and_starts_nothing(ingester, tmp_path):
-    await ingester.hear(announce(GRIDSCAN, tmp_path), "first")
-    (answer,) = await ingester.hear(announce(GRIDSCAN, tmp_path), "second")
+async def test_a_repeated_announcement_is_rejected_and_starts_nothing(ingester_anywhere, tmp_path):
+    await ingester_anywhere.hear(announce(GRIDSCAN, tmp_path), "first")
+    (answer,) = await ingester_anywhere.hear(announce(GRIDSCAN, tmp_path), "second")
     assert isinstance(answer, AnnouncementRejected)
     assert "was announced before" in answer.reason
     assert "message_index" in answer.remedy
 
 
-async def test_a_redelivered_announcement_is_answered_again_in_full(ingester, tmp_path):
+async def test_a_redelivered_announcement_is_answered_again_in_full(ingester_anywhere, tmp_path):
     """The ingester was killed after it remembered and before its answer was committed: nothing may be lost."""
-    first = await ingester.hear(announce(GRIDSCAN, tmp_path), "same")
-    again = await ingester.hear(announce(GRIDSCAN, tmp_path), "same")
+    first = await ingester_anywhere.hear(announce(GRIDSCAN, tmp_path), "same")
+    again = await ingester_anywhere.hear(announce(GRIDSCAN, tmp_path), "same")
     assert [type(m) for m in again] == [type(m) for m in first]
 
 

@@ -1,4 +1,4 @@
-"""A writer over a real SQLite file and the in-memory broker."""
+"""A writer over a real database - an SQLite file, PostgreSQL, MariaDB - and the in-memory broker."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -45,12 +45,13 @@ class Writer:
     """A writer without its loop: what it records, what it says."""
 
     engine: AsyncEngine
+    patience_s: float = 5
     bus: MemoryBus = field(default_factory=lambda: MemoryBus("writer"))
     clock: Clock = field(default_factory=Clock)
     bell: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
-        self.transactions = Transactions(self.engine, patience_s=5)
+        self.transactions = Transactions(self.engine, self.patience_s)
         self.record = Record(self.transactions, DEADLINE_S)
         self.grids = Grids(self.transactions)
         self.publisher = Publisher(self.bus, self.grids, self.bell, amend_interval_s=1, clock=self.clock)
@@ -78,9 +79,18 @@ def empty_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def engine(empty_record: Path, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+async def sqlite(empty_record: Path, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """A record in a file."""
     file = shutil.copy(empty_record, tmp_path / "writer.sqlite")
     async with open_database(f"sqlite+aiosqlite:///{file}") as engine:
+        yield engine
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """The record in each kind of database that it may be kept in."""
+    async with open_database(database_url) as engine:
+        await upgrade(Transactions(engine, patience_s=5))
         yield engine
 
 

@@ -7,7 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -77,5 +77,5 @@ async def test_the_way_back_leaves_no_table(engine):
 
     async with engine.begin() as connection:
         await connection.run_sync(downgrade)
-        tables = (await connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).all()
+        tables = await connection.run_sync(lambda connection: inspect(connection).get_table_names())
     assert tables == [VERSION_TABLE]

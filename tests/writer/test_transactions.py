@@ -50,12 +50,12 @@ def test_only_a_database_that_is_away_is_waited_for(fault, transient):
     assert is_transient(fault) is transient
 
 
-async def test_a_wrong_schema_is_reported_at_once(engine):
+async def test_a_wrong_schema_is_reported_at_once(sqlite):
     with pytest.raises(OperationalError, match="no such table"), anyio.fail_after(2):
-        await Transactions(engine, patience_s=60).write(lambda connection: connection.execute(text("DROP TABLE x")))
+        await Transactions(sqlite, patience_s=60).write(lambda connection: connection.execute(text("DROP TABLE x")))
 
 
-async def test_a_database_that_comes_back_is_waited_for(engine):
+async def test_a_database_that_comes_back_is_waited_for(sqlite):
     attempts = []
 
     async def work(connection):
@@ -64,44 +64,44 @@ async def test_a_database_that_comes_back_is_waited_for(engine):
             raise UnreachableError
         return "done"
 
-    assert await Transactions(engine, patience_s=60).write(work) == "done"
+    assert await Transactions(sqlite, patience_s=60).write(work) == "done"
     assert len(attempts) == 3
 
 
-async def test_patience_ends(engine):
+async def test_patience_ends(sqlite):
     async def work(_):
         raise UnreachableError
 
     with pytest.raises(UnreachableError):
-        await Transactions(engine, patience_s=0.1).read(work)
+        await Transactions(sqlite, patience_s=0.1).read(work)
 
 
-async def test_a_file_that_another_program_has_locked_is_waited_for(engine):
+async def test_a_file_that_another_program_has_locked_is_waited_for(sqlite):
     async def work(connection):
         await connection.execute(text("PRAGMA busy_timeout = 1"))
         await connection.execute(text("DELETE FROM shells"))
 
-    with closing(sqlite3.connect(engine.url.database)) as other:
+    with closing(sqlite3.connect(sqlite.url.database)) as other:
         other.execute("BEGIN IMMEDIATE")
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Transactions(engine, patience_s=60).write, work)
+            tasks.start_soon(Transactions(sqlite, patience_s=60).write, work)
             await anyio.sleep(0.02)
             other.rollback()
 
 
-async def test_work_that_fails_leaves_nothing(engine):
+async def test_work_that_fails_leaves_nothing(sqlite):
     async def work(connection):
         await connection.execute(INSERT)
         raise ValueError("halfway")
 
-    transactions = Transactions(engine, patience_s=1)
+    transactions = Transactions(sqlite, patience_s=1)
     with pytest.raises(ValueError, match="halfway"):
         await transactions.write(work)
     assert await transactions.read(count) == 0
 
 
-async def test_a_transaction_that_has_begun_is_finished_even_when_cancelled(engine):
-    transactions, begun = Transactions(engine, patience_s=1), anyio.Event()
+async def test_a_transaction_that_has_begun_is_finished_even_when_cancelled(sqlite):
+    transactions, begun = Transactions(sqlite, patience_s=1), anyio.Event()
 
     async def work(connection):
         begun.set()
@@ -114,10 +114,10 @@ async def test_a_transaction_that_has_begun_is_finished_even_when_cancelled(engi
     assert await transactions.read(count) == 1
 
 
-async def test_waiting_for_the_database_can_be_cancelled(engine):
+async def test_waiting_for_the_database_can_be_cancelled(sqlite):
     async def work(_):
         raise UnreachableError
 
     with anyio.move_on_after(0.1) as waiting:
-        await Transactions(engine, patience_s=60).write(work)
+        await Transactions(sqlite, patience_s=60).write(work)
     assert waiting.cancelled_caught
