@@ -11,7 +11,7 @@ import anyio
 import pytest
 from hypothesis import settings
 from sqlalchemy import Table, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.writer.grids import Grids
 from services.writer.migrations import upgrade
@@ -61,8 +61,10 @@ class Writer:
         return [message for message in self.bus.broker.sent if isinstance(message, GridResult)]
 
     async def rows(self, table: Table) -> list[dict[str, Any]]:
-        async with self.engine.connect() as connection:
+        async def read(connection: AsyncConnection) -> list[dict[str, Any]]:
             return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+        return await self.transactions.read(read)
 
 
 @pytest.fixture(scope="session")
