@@ -14,6 +14,7 @@ COMMANDS = {
     "simulate": "cli.beamline:app",
     "find-spots": "cli.spots:find_spots",
     "centre": "cli.centring:centre",
+    "pipelines": "cli.pipelines:pipelines",
     "explain": "cli.explain:explain",
     "reprocess": "cli.reprocess:reprocess",
     "runs": "cli.runs:runs",

@@ -98,3 +98,19 @@ def test_doctor_lists_what_is_there_and_how_to_get_the_rest(tmp_path):
     assert all(finding["found"] or finding["remedy"] for finding in findings.values())
     missing = [f for f in findings.values() if f["required"] and not f["found"]]
     assert done.exit_code == (1 if missing else 0)
+
+
+def test_pipelines_says_what_may_be_set_and_what_is_missing_here(tmp_path):
+    done = mxmesh("pipelines", "--home", str(tmp_path), "--json", PATH="/usr/bin:/bin")
+    entries = {entry["pipeline"]: entry for entry in orjson.loads(done.stdout)}
+    allowed = {each["name"]: each["expected"] for each in entries["dials"]["parameters"]}
+    assert allowed["d_min"] == "a number from 0.5 to 20 Å"
+    assert "fast_dp" in entries["fast_dp"]["missing"]
+    assert "install fast_dp" in entries["fast_dp"]["remedy"]
+    assert {name for name, entry in entries.items() if entry["multi_sweep"]} >= {"dials", "xia2-dials"}
+
+
+def test_a_pipeline_that_there_is_not_is_answered_with_those_there_are(tmp_path):
+    done = mxmesh("pipelines", "xia3", "--home", str(tmp_path))
+    assert done.exit_code == 1
+    assert "there are dials" in done.stderr.replace("\n", " ")
