@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from cli.beamline import new_dcid
 from cli.collections import KnownCollections, UnknownCollectionError
-from shared.messages import Collection, CollectionStarts, ProcessCollection, Rotation
+from shared.messages import CancelProcessing, Collection, CollectionStarts, ProcessCollection, Rotation
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
@@ -34,10 +34,11 @@ def rotation(mesh):
     return collection
 
 
-async def mxmesh(mesh, *arguments):
-    """A command, as a user types it."""
+async def mxmesh(mesh, *arguments, answer=""):
+    """A command, as a user types it, and what they answer when it asks."""
     command = [sys.executable, "-m", "cli", *arguments, "--home", str(mesh.home)]
-    return await to_thread.run_sync(lambda: subprocess.run(command, capture_output=True, text=True, check=False))
+    typed = {"input": answer, "capture_output": True, "text": True}
+    return await to_thread.run_sync(lambda: subprocess.run(command, check=False, **typed))
 
 
 async def listed(mesh, *options):
@@ -126,6 +127,30 @@ async def test_a_whole_visit_is_processed_again_when_there_is_room(mesh):
     found = orjson.loads((await mxmesh(mesh, *asked)).stdout)
     assert {each["collection"]["dcid"] for each in found} == {first.dcid, second.dcid}
     assert {each["urgency"] for each in found} == {"secondary"}
+
+
+async def test_more_than_twenty_collections_are_processed_again_only_if_that_is_meant(mesh):
+    first = rotation(mesh).model_copy(update={"visit": "cm55555-5"})
+    visit = [first.model_copy(update={"dcid": first.dcid + number}) for number in range(21)]
+    async with mesh.world() as bus:
+        for collection in visit:
+            await bus.publish(CollectionStarts(**collection.model_dump(), event="start"))
+    known = KnownCollections(mesh.running.database)
+    await mesh.until(lambda: len(known.rotations("cm55555-5", None, None)) == 21, "the visit in the record")
+
+    def processed():
+        return {view["id"] for view in mesh.status()["collections"] if view["visit"] == "cm55555-5" and view["runs"]}
+
+    refused = await mxmesh(mesh, "reprocess", "--visit", "cm55555-5", answer="n\n")
+    assert refused.returncode == 1
+    assert "Process 21 collections again, 21 runs?" in refused.stdout
+    assert processed() == set()
+    agreed = await mxmesh(mesh, "reprocess", "--visit", "cm55555-5", "--yes")
+    assert agreed.stdout.count("asked for i03-") == 21, agreed.stderr
+    await mesh.until(lambda: len(processed()) == 21, "every run on the page")
+    async with mesh.world() as bus:
+        for collection in visit:
+            await bus.publish(CancelProcessing(collection=collection.ref))
 
 
 @pytest.mark.parametrize(
