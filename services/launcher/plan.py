@@ -6,7 +6,7 @@ from typing import get_args
 
 from services.launcher.environment import program_environment
 from services.launcher.parameters import ParameterError, Value, read_parameters
-from services.launcher.pipelines import Pipeline, StepPlan, UnsuitableWorkError, Work
+from services.launcher.pipelines import Pipeline, StepPlan, Sweep, UnsuitableWorkError, Work
 from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
@@ -97,7 +97,7 @@ def plan_job(
         image_deadline_s=settings.image_deadline_s,
         parameters=parameters,
         images=request.images,
-        others=tuple(str(other.master_path) for other in request.others),
+        others=tuple(Sweep(str(other.master_path), other.number_of_images) for other in request.others),
     )
     return Job(
         request=request,

@@ -3,12 +3,17 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from services.launcher.pipelines import PAYLOAD
+from services.launcher.pipelines.model import await_images
+from shared.messages import RunChanged, RunState
+from tests.launcher.builders import request, table
+from tests.launcher.test_launcher import make, running
 
 SHAPE = (3, 4, 5)
 
@@ -113,3 +118,20 @@ def test_an_image_in_a_file_of_its_own_is_there_once_it_is_not_empty(tmp_path):
 def test_an_image_file_that_does_not_come_is_named(tmp_path):
     with wait(tmp_path, 1, file="a_0003.cbf") as process:
         assert "a_0003.cbf" in process.stderr.read()
+
+
+async def test_a_run_of_several_sweeps_waits_for_the_last_image_of_each(tmp_path):
+    def sweep(name, n_written, **changes):
+        write_images(tmp_path / "lysozyme" / name, n_written, "entry/data/data")
+        return request(tmp_path, master_file=name, number_of_images=3, **changes)
+
+    mesh = make(tmp_path, table(steps=await_images, multi_sweep=True))
+    first, other = sweep("a_master.h5", 3), sweep("b_master.h5", 2, dcid=2002)
+    async with running(mesh):
+        mesh.ask(first.model_copy(update={"others": (other.collection,)}))
+        steps = [("await_images", "done"), ("await_images_2", "running")]
+        await mesh.true(lambda: steps in [[(s.name, s.state) for s in c.steps] for c in mesh.said(RunChanged)])
+        sweep("b_master.h5", 3)
+        (result,) = await mesh.results()
+    assert result.state is RunState.SUCCEEDED
+    assert json.loads((Path(result.directory) / "images_2.json").read_text())["n_images"] == 3

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.launcher.parameters import Choice, Flag, Number, ParameterError, Text, read_parameters
-from services.launcher.pipelines import TABLE, UnsuitableWorkError, Work, image_file
+from services.launcher.pipelines import TABLE, Sweep, UnsuitableWorkError, Work, image_file
 
 ALL = tuple(TABLE.values())
 
@@ -22,7 +22,9 @@ def argv(pipeline, step, changes=None, **parameters):
 
 RANGE = {"images": (11, 30)}
 TEMPLATE = {"master_file": "/data/a_1_####.cbf"}
-SEVERAL = {"others": ("/data/b_1_master.h5", "/data/c_1_master.h5")}
+OTHERS = ("/data/b_1_master.h5", "/data/c_1_master.h5")
+SEVERAL = {"others": (Sweep(OTHERS[0], 30), Sweep(OTHERS[1], 25))}
+TEMPLATES = {**TEMPLATE, "others": (Sweep("/data/b_1_####.cbf", 30),)}
 PROGRAM = {"xia2-dials": "xia2", "xia2-3dii": "xia2", "fast_dp": "fast_dp", "autoPROC": "autoPROC"}
 
 
@@ -165,10 +167,20 @@ def test_a_template_is_given_as_each_program_takes_it():
 
 
 def test_several_sweeps_are_processed_together_where_the_program_can():
-    assert argv("dials", "dials.import", SEVERAL)[1:4] == ("/data/a_1_master.h5", *SEVERAL["others"])
+    assert argv("dials", "dials.import", SEVERAL)[1:4] == ("/data/a_1_master.h5", *OTHERS)
     images = [word for word in argv("xia2-3dii", "xia2", SEVERAL) if word.startswith("image=")]
-    assert images == ["image=/data/a_1_master.h5:1:40", *(f"image={other}" for other in SEVERAL["others"])]
-    assert argv("dials", "await_images_3", SEVERAL)[-4:] == ("/data/c_1_master.h5", "1", "60", "images_3.json")
+    assert images == ["image=/data/a_1_master.h5:1:40", *(f"image={other}" for other in OTHERS)]
+
+
+@pytest.mark.parametrize("name", [pipeline.name for pipeline in ALL if pipeline.multi_sweep])
+def test_every_sweep_is_awaited_to_its_last_image(name):
+    awaited = [step.argv[-4:] for step in TABLE[name].plan(work(SEVERAL)) if step.name.startswith("await_images")]
+    assert awaited == [
+        ("/data/a_1_master.h5", "40", "60", "images.json"),
+        ("/data/b_1_master.h5", "30", "60", "images_2.json"),
+        ("/data/c_1_master.h5", "25", "60", "images_3.json"),
+    ]
+    assert argv(name, "await_images_2", TEMPLATES)[-4:] == ("/data/b_1_0030.cbf", "1", "60", "images_2.json")
 
 
 @pytest.mark.parametrize("name", ["fast_dp", "autoPROC"])

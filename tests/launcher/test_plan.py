@@ -150,10 +150,11 @@ def test_a_part_of_the_images_is_a_run_of_its_own(tmp_path):
 
 
 def test_sweeps_are_not_given_to_a_pipeline_that_takes_one(tmp_path):
-    other = request(tmp_path, dcid=2002, run_number=2).collection
+    other = request(tmp_path, dcid=2002, run_number=2, number_of_images=1234).collection
     together = request(tmp_path, "dials").model_copy(update={"others": (other,)})
     planned = plan_job(together, settings(tmp_path), TABLE, {})
     assert str(other.master_path) in planned.command
+    assert "1234" in planned.steps[1].argv
     assert planned.ref.asked == "with 2002"
     with pytest.raises(RefusedRunError, match="one sweep at a time"):
         plan_job(together.model_copy(update={"pipeline": "fast_dp"}), settings(tmp_path), TABLE, {})

@@ -7,6 +7,7 @@ from services.launcher.pipelines.model import (
     PAYLOAD as PAYLOAD,
     Pipeline as Pipeline,
     StepPlan as StepPlan,
+    Sweep as Sweep,
     UnsuitableWorkError as UnsuitableWorkError,
     Work as Work,
     image_file as image_file,

@@ -33,7 +33,7 @@ def _import(work: Work) -> tuple[StepPlan, ...]:
 
     dials.import's own image_range gives a master's first images the angles of the range.
     """
-    sweeps = (work.master_file, *work.others)
+    sweeps = (work.master_file, *(other.file for other in work.others))
     templates = [is_template(sweep) for sweep in sweeps]
     if any(templates) and not all(templates):
         raise UnsuitableWorkError("dials.import takes master files or templates, not both at once; process them apart")

@@ -38,6 +38,19 @@ def image_file(path: str, image: int) -> str:
     return f"{''.join(before)}{image:0{len(hashes)}d}{after}"
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Consecutive images of one collection.
+
+    Attributes:
+        file: absolute path of the NXmx master file, or a template such as a_####.cbf, whose file 1 is image 1.
+        n_images: how many there are.
+    """
+
+    file: str
+    n_images: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a pipeline is asked to do.
@@ -50,7 +63,7 @@ class Work:
         image_deadline_s: how long the last image may be late [s].
         parameters: checked values of the pipeline's allow-list.
         images: first and last image, counted from 1, both included; None for all.
-        others: master files of further sweeps that are processed together with the first.
+        others: further sweeps, whole, that are processed together with the first.
     """
 
     master_file: str
@@ -60,7 +73,7 @@ class Work:
     image_deadline_s: float
     parameters: Mapping[str, Value]
     images: tuple[int, int] | None = None
-    others: tuple[str, ...] = ()
+    others: tuple[Sweep, ...] = ()
 
     @property
     def first_and_last(self) -> tuple[int, int]:
@@ -135,17 +148,16 @@ class Pipeline:
 
 
 def await_images(work: Work) -> tuple[StepPlan, ...]:
-    """The steps that every pipeline begins with: all images of the range, and something of every other sweep."""
+    """The steps that every pipeline begins with: all images of the range, and all of every other sweep."""
     _, last = work.first_and_last
-    of_other = (
-        _await(work, image_file(other, 1), 1, f"_{number}") for number, other in enumerate(work.others, start=2)
-    )
-    if is_template(work.master_file):
-        return (_await(work, image_file(work.master_file, last), 1), *of_other)
-    return (_await(work, work.master_file, last), *of_other)
+    sweeps = (Sweep(work.master_file, last), *work.others)
+    return tuple(_await(work, sweep, number) for number, sweep in enumerate(sweeps, start=1))
 
 
-def _await(work: Work, file: str, n_images: int, sweep: str = "") -> StepPlan:
-    name, result = f"await_images{sweep}", f"images{sweep}.json"
-    argv = (work.python, f"{PAYLOAD}/await_images.py", file, str(n_images), f"{work.image_deadline_s:g}", result)
-    return StepPlan(name=name, argv=argv, outputs=(result,))
+def _await(work: Work, sweep: Sweep, number: int) -> StepPlan:
+    """Images in files of their own are written in order: the last one stands for all."""
+    suffix = f"_{number}" if number > 1 else ""
+    in_file = 1 if is_template(sweep.file) else sweep.n_images
+    name, result = f"await_images{suffix}", f"images{suffix}.json"
+    waited = (image_file(sweep.file, sweep.n_images), str(in_file), f"{work.image_deadline_s:g}", result)
+    return StepPlan(name=name, argv=(work.python, f"{PAYLOAD}/await_images.py", *waited), outputs=(result,))

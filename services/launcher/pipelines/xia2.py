@@ -27,7 +27,7 @@ PARAMETERS = (
 def xia2_steps(work: Work, pipeline: str) -> tuple[StepPlan, ...]:
     """xia2 judges and retries its own steps; xia2.json alone proves nothing, since failed runs leave it, too."""
     first, last = work.first_and_last
-    others = (f"image={image_file(sweep, 1)}" for sweep in work.others)  # it finds their other images by itself
+    others = (f"image={image_file(sweep.file, 1)}" for sweep in work.others)  # it finds their other images by itself
     images = (f"image={image_file(work.master_file, 1)}:{first}:{last}", *others)
     n_processes = f"multiprocessing.nproc={work.n_processes}"
     argv = ("xia2", f"pipeline={pipeline}", *images, n_processes, *work.options(PHIL))
