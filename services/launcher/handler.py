@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 
 import anyio
 from anyio import to_thread
 from opentelemetry import trace
 
 from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.holding import WAITING, hold, take_slot, take_slot_with_space
 from services.launcher.installed import missing_software
 from services.launcher.launcher import Launcher, Waiting
 from services.launcher.pipelines import image_file
@@ -20,13 +22,12 @@ from services.launcher.telling import changed, not_begun
 from shared import telemetry
 from shared.messages import CancelProcessing, Message, ProcessCollection, RunState
 
-WAITING = RunStatus(RunState.QUEUED)
-
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
     """Decides what runs if the request names no pipeline; else one run begins.
 
-    Holds the delivery until the data are there, a slot is free and the place answers; done once it is submitted.
+    Holds the delivery until the data are there, the disk has space, a slot is free and the place answers; done once it
+    is submitted.
 
     A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
     then it is repeated here.
@@ -79,16 +80,10 @@ async def _submit(job: Job, known: RunStatus | None, launcher: Launcher) -> RunS
     if known is None:
         await _check_software(job, launcher)
         await _await_master(job, launcher)
-    if not launcher.flights.has_room(job.request.urgency):
-        await launcher.publish(changed(job, WAITING, f"waits for one of {launcher.settings.slots} slots"))
-    await launcher.flights.reserve(job.run_id, job.request.urgency)
-    pause_s, told = launcher.settings.poll_s, ""
-    while down := await _hand_over(job, launcher):
-        if down != told:
-            await launcher.publish(changed(job, WAITING, f"held: {down}"))
-        told = down
-        await anyio.sleep(pause_s)
-        pause_s = min(2 * pause_s, launcher.settings.longest_pause_s)
+        await take_slot_with_space(job, launcher)
+    else:
+        await take_slot(job, launcher)
+    await hold(job, launcher, partial(_hand_over, job, launcher))
     return await launcher.backend.status(job) or WAITING
 
 

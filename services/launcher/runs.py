@@ -41,6 +41,7 @@ class Job(BaseModel):
     time_limit_s: float
     grace_s: float
     niceness: int
+    free_gb: float = 0.0
     environment: dict[str, str]
     traceparent: str | None = None
     submitted_at: Moment

@@ -5,7 +5,15 @@ from os import cpu_count
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from services.launcher.kubernetes_settings import KubernetesSettings
 from services.launcher.parameters import read_parameters
@@ -53,6 +61,13 @@ class Settings(ServiceSettings):
     grace_s: PositiveFloat = Field(default=10, description="time between a run's SIGTERM and its SIGKILL [s]")
     master_deadline_s: PositiveFloat = Field(
         default=120, description="a request fails if its master file is not there after so long [s]"
+    )
+    least_free_gb: NonNegativeFloat = Field(
+        default=5,
+        description="a run begins once its file system has so much free space, and what its pipeline writes [GB]",
+    )
+    space_deadline_s: PositiveFloat = Field(
+        default=3600, description="a request fails if there is no space for it after so long [s]"
     )
     image_deadline_s: PositiveFloat = Field(
         default=120, description="a run fails if its last image is not written after so long [s]"

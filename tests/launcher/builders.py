@@ -35,6 +35,7 @@ def pipeline(*steps, name="stand-in", **changes):
         "remedy": "install a shell",
         "parameters": (Number("d_min", "high resolution limit", 0.5, 20, "Å"),),
         "time_limit_s": LIMIT_S,
+        "mb_per_image": 0.0,
         "steps": lambda _work: steps or (FIRST, SECOND),
     }
     return Pipeline(**{**row, **changes})
@@ -68,7 +69,7 @@ def request(visit, pipeline="stand-in", attempt=1, parameters=None, **changes):
 def settings(visit, **changes):
     """Quick, and wholly below the visit."""
     quick = {"state_directory": visit / "state", "python": PYTHON, "poll_s": 0.02, "grace_s": 0.5, "niceness": 0}
-    return Settings(**{**quick, **changes})
+    return Settings(**{**quick, "least_free_gb": 0, **changes})
 
 
 def job(visit, *steps, attempt=1, **changes):

@@ -114,6 +114,7 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
+        mb_per_image: what a run writes for each image; where the figure comes from stands beside it [MB].
         multi_sweep: whether it takes more than one.
         cell_alone: whether it takes a unit cell without its space group.
     """
@@ -125,6 +126,7 @@ class Pipeline:
     remedy: str
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
+    mb_per_image: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
     multi_sweep: bool = False
     cell_alone: bool = True
@@ -145,6 +147,12 @@ class Pipeline:
         if "unit_cell" in work.parameters and "space_group" not in work.parameters and not self.cell_alone:
             raise UnsuitableWorkError(f"{self.name} takes a unit cell only with its space group; give space_group, too")
         return self.steps(work)
+
+    def disk_gb(self, work: Work) -> float:
+        """What a run of this work will write [GB]."""
+        first, last = work.first_and_last
+        n_images = last - first + 1 + sum(other.n_images for other in work.others)
+        return n_images * self.mb_per_image / 1000
 
 
 def await_images(work: Work) -> tuple[StepPlan, ...]:

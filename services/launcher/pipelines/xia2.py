@@ -46,6 +46,7 @@ XIA2_DIALS = Pipeline(
     remedy="install xia2 with CCP4, or put them on the launcher's PATH",
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
+    mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="dials"),
     multi_sweep=True,
     cell_alone=False,
@@ -58,6 +59,7 @@ XIA2_3DII = Pipeline(
     remedy="install xia2 with CCP4, and XDS with its HDF5 plugin durin-plugin.so, or put them on the launcher's PATH",
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
+    mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="3dii"),
     multi_sweep=True,
     cell_alone=False,
