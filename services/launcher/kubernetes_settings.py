@@ -47,7 +47,6 @@ class KubernetesSettings(BaseModel):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = Field(default="IfNotPresent", description="when")
     image_pull_secrets: tuple[str, ...] = Field(default=(), description="Secrets for the image's registry")
     cpu: str = Field(default="4", description="CPUs that a run asks for; set `processes` to the same number")
-    memory: str = Field(default="8Gi", description="memory that a run asks for and may not exceed")
     node_selector: dict[str, str] = Field(default_factory=dict, description="labels of the nodes that take runs")
     tolerations: tuple[Toleration, ...] = Field(default=(), description="taints that runs tolerate")
     priority_class: str | None = Field(default=None, description="PriorityClass of the runs")

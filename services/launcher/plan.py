@@ -107,6 +107,7 @@ def plan_job(
         time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
         grace_s=settings.grace_s,
         niceness=settings.niceness,
+        memory_gb=settings.memory_gb.get(pipeline.name, pipeline.memory_gb),
         free_gb=settings.least_free_gb + pipeline.disk_gb(work),
         environment=program_environment(own_environment, settings.hdf5_plugins, settings.environment),
         traceparent=traceparent,

@@ -41,6 +41,7 @@ class Job(BaseModel):
     time_limit_s: float
     grace_s: float
     niceness: int
+    memory_gb: float | None = None
     free_gb: float = 0.0
     environment: dict[str, str]
     traceparent: str | None = None

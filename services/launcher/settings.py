@@ -55,6 +55,9 @@ class Settings(ServiceSettings):
     time_limit_s: dict[str, PositiveFloat] = Field(
         default_factory=dict, description="time limit of a run by pipeline, instead of the pipeline's own [s]"
     )
+    memory_gb: dict[str, PositiveFloat] = Field(
+        default_factory=dict, description="memory limit of a run by pipeline, instead of the pipeline's own [GB]"
+    )
     parameters: dict[str, Parameters] = Field(
         default_factory=dict, description="parameters by pipeline, for requests that do not set them"
     )

@@ -26,9 +26,6 @@ class SlurmSettings(BaseModel):
     account: str | None = Field(default=None, description="none: the user's default")
     qos: str | None = Field(default=None, description="quality of service; none: the user's default")
     cpus: PositiveInt = Field(default=4, description="CPUs of a run; set `processes` to the same number")
-    memory_mb: PositiveInt | None = Field(
-        default=None, description="memory of a run; none: the partition's default [MB]"
-    )
     nice: int = Field(default=0, description="how much runs give way to other jobs of the queue")
     priority: PositiveInt | None = Field(default=None, description="needs an operator's token; none: Slurm decides")
     margin_min: PositiveInt = Field(

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from services.ingester.settings import Settings as IngesterSettings
+from services.launcher.pipelines import TABLE
 from services.launcher.pipelines.rules import decide
 from services.launcher.settings import Settings as LauncherSettings
 from shared import messages as m
@@ -46,6 +47,19 @@ def test_sweeps_together_have_a_rule_of_their_own_in_the_example(synchrotron):
     one, other = request("/dls/i03/cm12345-1", ""), request("/dls/i03/cm12345-1", "", dcid=2002)
     together = one.model_copy(update={"others": (other.collection,)})
     assert [d.why for d in decide(together, synchrotron.rules)] == ["rule 'several sweeps together'"]
+
+
+def test_the_limits_of_the_document_are_those_of_the_table():
+    rows = re.findall(r"\| `(.+?)` \| (\S+) \| (\S+) \| (\S+) MB \|", (DOCS / "how-to/limit-runs.md").read_text())
+    shown = {name: tuple(map(float, figures)) for name, *figures in rows}
+    assert shown == {name: (row.time_limit_s, row.memory_gb, row.mb_per_image) for name, row in TABLE.items()}
+
+
+@pytest.mark.parametrize("place", ["limit-runs", "run-on-slurm", "run-on-kubernetes"])
+def test_settings_of_the_launcher_are_accepted_and_name_pipelines_there_are(place):
+    (shown,) = examples(f"how-to/{place}.md")
+    settings = LauncherSettings(**shown)
+    assert settings.memory_gb.keys() | settings.time_limit_s.keys() <= TABLE.keys()
 
 
 def test_the_ispyb_of_the_example_is_accepted():

@@ -35,6 +35,7 @@ def pipeline(*steps, name="stand-in", **changes):
         "remedy": "install a shell",
         "parameters": (Number("d_min", "high resolution limit", 0.5, 20, "Å"),),
         "time_limit_s": LIMIT_S,
+        "memory_gb": 0.2,
         "mb_per_image": 0.0,
         "steps": lambda _work: steps or (FIRST, SECOND),
     }

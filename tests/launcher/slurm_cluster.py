@@ -11,7 +11,7 @@ from cli.broker_configuration import free_ports
 from services.launcher.slurm_settings import SlurmSettings
 
 PARTITION = "mx"
-MEMORY_MB = 1000
+MEMORY_MB = 64_000  # Slurm believes it: config_overrides
 CPUS = 8
 READY_S = 20
 

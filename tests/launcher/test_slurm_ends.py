@@ -12,6 +12,7 @@ from shared.messages import RunState
 from tests.launcher.builders import FIRST, SLOW, job, settings
 from tests.launcher.slurm_cluster import wait_for
 from tests.launcher.slurm_runs import claimed, drained, end, job_id, job_is, make_silent
+from tests.launcher.test_wrapper import running_step
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
 
@@ -91,7 +92,7 @@ async def test_a_killed_wrapper_is_a_failure_with_its_signal(tmp_path, cluster, 
     await backend.submit(run)
     await claimed(backend, run)
     claim = RunDirectory(run.directory).claim()
-    program = RunDirectory(run.directory).steps()[-1].pid
+    program = (await running_step(backend, run)).pid
     os.kill(claim.pid, signal.SIGKILL)
     os.killpg(program, signal.SIGKILL)
     await job_is(cluster, job_id(run), "FAILED")

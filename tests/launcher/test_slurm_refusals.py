@@ -14,21 +14,22 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "memory_gb", "words"),
     [
-        ({"partition": "nope"}, "Invalid partition name specified \\(2000\\)"),
-        ({"memory_mb": 10_000_000}, "2014"),
-        ({"cpus": 999}, "slurm.partition"),
+        ({"partition": "nope"}, 0.1, "Invalid partition name specified \\(2000\\)"),
+        ({}, 10_000, "2014"),
+        ({"cpus": 999}, 0.1, "slurm.partition"),
     ],
     ids=["partition", "memory", "cpus"],
 )
-async def test_what_slurm_refuses_is_told_with_advice(tmp_path, cluster, changes, words):
-    run = job(tmp_path, FIRST)
+async def test_what_slurm_refuses_is_told_with_advice(tmp_path, cluster, changes, memory_gb, words):
+    run = job(tmp_path, FIRST, memory_gb={"stand-in": memory_gb})
     async with backend_on(tmp_path, cluster, **changes) as backend:
         with pytest.raises(BackendError, match=words) as refusal:
             await backend.submit(run)
         assert not isinstance(refusal.value, BackendDownError)
         assert "look at slurm.partition" in str(refusal.value)
+        assert "memory_gb" in str(refusal.value)
         assert await backend.adopt() == []
 
 

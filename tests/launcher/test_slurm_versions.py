@@ -23,11 +23,12 @@ from shared.messages import RunState
 from tests.launcher.builders import FIRST, PYTHON, job
 
 LATER = KNOWN[1:]
-ALL_SET = SlurmSettings(partition="mx", account="i03", qos="fast", cpus=8, memory_mb=16000, nice=100, priority=7)
+ALL_SET = SlurmSettings(partition="mx", account="i03", qos="fast", cpus=8, nice=100, priority=7)
 
 
 def body(tmp_path, version, settings=ALL_SET):
-    return submission(job(tmp_path, FIRST), PYTHON, settings, version)["job"]
+    run = job(tmp_path, FIRST, memory_gb={"stand-in": 16})
+    return submission(run, PYTHON, settings, version)["job"]
 
 
 def struct(number):
@@ -40,7 +41,7 @@ def slurm_job(**fields):
 
 def test_the_oldest_version_takes_plain_numbers_and_a_mapping(tmp_path):
     asked = body(tmp_path, "v0.0.38")
-    assert (asked["time_limit"], asked["memory_per_node"], asked["priority"]) == (6, 16000, 7)
+    assert (asked["time_limit"], asked["memory_per_node"], asked["priority"]) == (6, 15259, 7)
     assert asked["environment"]["PATH"] == "/usr/bin:/bin"
     assert asked["no_requeue"] is True
 
@@ -49,7 +50,7 @@ def test_the_oldest_version_takes_plain_numbers_and_a_mapping(tmp_path):
 def test_later_versions_take_structures_and_a_list(tmp_path, version):
     asked = body(tmp_path, version)
     assert asked["time_limit"] == struct(6)
-    assert asked["memory_per_node"] == struct(16000)
+    assert asked["memory_per_node"] == struct(15259)  # 16 GB in MiB, which Slurm calls MB
     assert asked["priority"] == struct(7)
     assert "PATH=/usr/bin:/bin" in asked["environment"]
     assert asked["requeue"] is False
@@ -68,7 +69,13 @@ def test_all_versions_take_the_rest_alike(tmp_path, version):
 @pytest.mark.parametrize("version", KNOWN)
 def test_what_is_not_set_is_not_asked_for(tmp_path, version):
     asked = body(tmp_path, version, SlurmSettings())
-    assert not {"partition", "account", "qos", "memory_per_node", "nice", "priority"} & set(asked)
+    assert not {"partition", "account", "qos", "nice", "priority"} & set(asked)
+
+
+@pytest.mark.parametrize("version", KNOWN)
+def test_a_run_of_an_earlier_launcher_gets_the_partitions_memory(tmp_path, version):
+    earlier = job(tmp_path, FIRST).model_copy(update={"memory_gb": None})
+    assert "memory_per_node" not in submission(earlier, PYTHON, ALL_SET, version)["job"]
 
 
 @pytest.mark.parametrize("version", KNOWN)

@@ -13,6 +13,7 @@ import pytest
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
 from services.launcher.payload import wrapper
+from services.launcher.payload.watch import start_ticks
 from services.launcher.runs import RunDirectory
 from shared.messages import RunState
 from tests.launcher.builders import FIRST, PYTHON, SECOND, SLOW, job, step, until
@@ -48,7 +49,7 @@ async def running_step(backend, planned):
 
 async def gone(pid):
     """A killed process may take a moment."""
-    return wrapper.start_ticks(pid) is None
+    return start_ticks(pid) is None
 
 
 async def test_all_steps_done_is_a_success(backend, tmp_path):

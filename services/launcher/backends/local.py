@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from services.launcher.backends import BackendError
 from services.launcher.backends.index import RunIndex
-from services.launcher.payload import wrapper
+from services.launcher.payload import watch, wrapper
 from services.launcher.runs import Claim, Ending, Job, RunDirectory, RunStatus, StepRecord
 from shared.messages import RunState, now
 
@@ -114,7 +114,7 @@ def _status(job: Job) -> RunStatus | None:
 def _lives(claim: Claim, sign: Path | None = None) -> bool:
     if claim.host != socket.gethostname():
         return sign is not None and time.time() - sign.stat().st_mtime < SILENT_S
-    return claim.boot_id == wrapper.boot_id() and wrapper.start_ticks(claim.pid) == claim.start_ticks
+    return claim.boot_id == wrapper.boot_id() and watch.start_ticks(claim.pid) == claim.start_ticks
 
 
 def _lost(directory: RunDirectory, claim: Claim, steps: tuple[StepRecord, ...]) -> RunStatus:
@@ -141,5 +141,5 @@ def _end_orphan(claim: Claim, steps: tuple[StepRecord, ...]) -> None:
     program = steps[-1] if steps else None
     if program is None or program.state != "running" or program.pid is None or claim.host != socket.gethostname():
         return
-    if claim.boot_id == wrapper.boot_id() and wrapper.start_ticks(program.pid) == program.start_ticks:
+    if claim.boot_id == wrapper.boot_id() and watch.start_ticks(program.pid) == program.start_ticks:
         os.killpg(program.pid, signal.SIGKILL)

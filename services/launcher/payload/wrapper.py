@@ -1,4 +1,4 @@
-"""Runs the steps of one job under plain python3: own process groups, a time limit, and exactly one end.
+"""Runs the steps of one job under plain python3: own process groups, limits, and exactly one end.
 
 ``wrapper.py [--detach] DIRECTORY``: DIRECTORY holds job.json; status.jsonl, the logs and exit.json are written there.
 """
@@ -17,27 +17,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+if __package__:
+    from services.launcher.payload.watch import StoppedError, Watch, start_ticks
+else:  # a plain script: its modules are beside it
+    from watch import StoppedError, Watch, start_ticks  # type: ignore[import-not-found,no-redef]
+
 JOB, CLAIM, STATUS, EXIT, OWN_LOG = "job.json", "wrapper.json", "status.jsonl", "exit.json", "wrapper.log"
 POLL_S = 0.1
-ALIVE_INTERVAL_S = 5.0
 LAST_LINES, LAST_CHARACTERS = 6, 800
-
-
-class StoppedError(Exception):
-    """The run ends before its last step: timed out or cancelled."""
-
-    def __init__(self, state: str, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-
-
-def start_ticks(pid: int) -> int | None:
-    """When a living process started, in clock ticks since boot; with its id it names the process. None: not alive."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def boot_id() -> str:
@@ -70,32 +57,6 @@ def write_once(path: Path, content: dict[str, Any]) -> bool:
     return True
 
 
-class Watch:
-    """Knows when to stop: at the time limit, or when told by SIGTERM or SIGINT. Shows meanwhile that it lives."""
-
-    def __init__(self, time_limit_s: float, claim: Path) -> None:
-        self._limit_s = time_limit_s
-        self._end = time.monotonic() + time_limit_s
-        self._claim = claim
-        self._next_sign = 0.0
-        self._told = ""
-        signal.signal(signal.SIGTERM, self._listen)
-        signal.signal(signal.SIGINT, self._listen)
-
-    def _listen(self, number: int, _frame: object) -> None:
-        self._told = signal.Signals(number).name
-
-    def check(self) -> None:
-        """Raises StoppedError when the run has to end."""
-        if self._told:
-            raise StoppedError("cancelled", f"stopped by {self._told}")
-        if time.monotonic() > self._end:
-            raise StoppedError("timed out", f"not done within the time limit of {self._limit_s:g} s")
-        if time.monotonic() > self._next_sign:
-            self._next_sign = time.monotonic() + ALIVE_INTERVAL_S
-            os.utime(self._claim)
-
-
 class Run:
     """One job in its directory."""
 
@@ -115,7 +76,7 @@ class Run:
         """All steps, then exit.json."""
         started_at = time.time()
         os.nice(self.job.get("niceness", 0))
-        watch = Watch(self.job["time_limit_s"], self.directory / CLAIM)
+        watch = Watch(self.job, self.directory / CLAIM)
         state, reason = "succeeded", None
         try:
             reason = self._all_steps(watch)
@@ -169,10 +130,11 @@ class Run:
         self._tell({**self.steps[-1], "state": "running", "pid": process.pid, "start_ticks": start_ticks(process.pid)})
         try:
             while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                watch.check()
+                watch.check(process.pid)
                 time.sleep(POLL_S)
-        except StoppedError:
-            self._terminate(process)
+        except StoppedError as stop:
+            if not stop.at_once:
+                self._terminate(process)
             raise
         finally:
             _signal_group(process, signal.SIGKILL)  # whatever it left running in the background

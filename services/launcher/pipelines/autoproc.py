@@ -62,6 +62,7 @@ AUTOPROC = Pipeline(
         Choice("macro", "set of settings: where data are cut, or patience with poor crystals", CUTS),
     ),
     time_limit_s=4 * 3600,
+    memory_gb=16,  # assumed: twice dials
     mb_per_image=4.0,  # assumed: four times dials, for its several rounds of XDS
     steps=autoproc_steps,
 )

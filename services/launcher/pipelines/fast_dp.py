@@ -41,6 +41,7 @@ FAST_DP = Pipeline(
         ATOM,
     ),
     time_limit_s=1800,
+    memory_gb=8,  # assumed: as dials
     mb_per_image=1.0,  # assumed: as dials
     steps=fast_dp_steps,
     cell_alone=False,

@@ -114,6 +114,7 @@ class Pipeline:
         modules: must be importable by the system's python.
         remedy: how to install what is missing.
         time_limit_s: of the whole run, unless the settings say otherwise [s].
+        memory_gb: that all processes of a step may use together, unless the settings say otherwise [GB].
         mb_per_image: what a run writes for each image; where the figure comes from stands beside it [MB].
         multi_sweep: whether it takes more than one.
         cell_alone: whether it takes a unit cell without its space group.
@@ -126,6 +127,7 @@ class Pipeline:
     remedy: str
     parameters: tuple[Parameter, ...] = field(repr=False)
     time_limit_s: float
+    memory_gb: float
     mb_per_image: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
     multi_sweep: bool = False

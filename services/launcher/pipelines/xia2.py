@@ -46,6 +46,7 @@ XIA2_DIALS = Pipeline(
     remedy="install xia2 with CCP4, or put them on the launcher's PATH",
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
+    memory_gb=16,  # assumed: twice dials, for xia2 and its parallel jobs
     mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="dials"),
     multi_sweep=True,
@@ -59,6 +60,7 @@ XIA2_3DII = Pipeline(
     remedy="install xia2 with CCP4, and XDS with its HDF5 plugin durin-plugin.so, or put them on the launcher's PATH",
     parameters=PARAMETERS,
     time_limit_s=4 * 3600,
+    memory_gb=16,  # assumed: twice dials, for xia2 and its parallel jobs
     mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="3dii"),
     multi_sweep=True,

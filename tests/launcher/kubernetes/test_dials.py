@@ -39,8 +39,9 @@ async def test_dials_finds_cell_and_space_group_in_a_job(volume, folder, tmp_pat
         "hdf5_plugins": shutil.copytree(bundled_hdf5_plugins(), folder / "hdf5-plugins"),
         "environment": {"HOME": "/tmp", "PATH": "/usr/bin:/bin"},
         "processes": Settings().processes,
+        "memory_gb": {"dials": 4},
     }
-    backend = make_backend(volume, folder, image=IMAGE, memory="4Gi", cpu="500m")
+    backend = make_backend(volume, folder, image=IMAGE, cpu="500m")
     mesh = make(folder, TABLE, backend=backend, **elsewhere)
     master = Path(asked.collection.master_path)
     await to_thread.run_sync(write_live, scan, cached_frames(scan, tmp_path), master)

@@ -41,7 +41,6 @@ def make(volume, folder, **changes):
         "image": IMAGE,
         "image_pull_policy": "Never",
         "cpu": "100m",
-        "memory": "128Mi",
         "volumes": [{"path": volume.path, "claim": volume.claim}],
         "run_as_user": 1000,
         "run_as_group": 1000,

@@ -36,6 +36,14 @@ def made(tmp_path, **changes):
     return manifest(job(tmp_path), COMMAND, settings)
 
 
+def test_a_pod_asks_for_the_memory_of_its_run_and_may_not_exceed_it(tmp_path):
+    run = job(tmp_path, memory_gb={"stand-in": 1.5})
+    (container,) = manifest(run, COMMAND, KubernetesSettings(image="programs:1"))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["resources"] == {"requests": {"cpu": "4", "memory": "1500M"}, "limits": {"memory": "1500M"}}
+
+
 def pod_of(tmp_path, **changes):
     return made(tmp_path, **changes)["spec"]["template"]["spec"]
 

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 from services.launcher.kubernetes_settings import KubernetesSettings, Volume
@@ -90,7 +89,7 @@ def _pod(job: Job, command: tuple[str, ...], settings: KubernetesSettings) -> Ma
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in settings.tolerations],
         "priorityClassName": settings.priority_class,
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
-        "containers": [_container(job.directory, command, settings)],
+        "containers": [_container(job, command, settings)],
         "volumes": [_volume(number, volume) for number, volume in enumerate(settings.volumes)],
     }
     return _without_blanks(pod)
@@ -111,17 +110,15 @@ def _pod_security(settings: KubernetesSettings) -> Manifest:
     )
 
 
-def _container(directory: Path, command: tuple[str, ...], settings: KubernetesSettings) -> Manifest:
+def _container(job: Job, command: tuple[str, ...], settings: KubernetesSettings) -> Manifest:
+    memory = {"memory": f"{math.ceil(job.memory_gb * 1000)}M"} if job.memory_gb else {}
     return {
         "name": CONTAINER,
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
         "command": list(command),
-        "workingDir": str(directory),
-        "resources": {
-            "requests": {"cpu": settings.cpu, "memory": settings.memory},
-            "limits": {"memory": settings.memory},
-        },
+        "workingDir": str(job.directory),
+        "resources": {"requests": {"cpu": settings.cpu, **memory}, "limits": memory},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [_mount(number, volume) for number, volume in enumerate(settings.volumes)],

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 from services.launcher.runs import RunStatus
 from shared.messages import RunState
 
-OUT_OF_MEMORY = "out of memory, raise kubernetes.memory"
+OUT_OF_MEMORY = "out of memory, raise memory_gb of its pipeline"
 DEADLINE = "DeadlineExceeded"
 PAST_DEADLINE = "given up by Kubernetes at the deadline of its Job"
 

@@ -72,7 +72,7 @@ class SlurmBackend:
         if answer.never_starts:
             await self.slurm.cancel(answer.job_id)
             raise BackendError(
-                f"Slurm would never start it: {answer.words}; look at slurm.partition, cpus, memory_mb and time_limit_s"
+                f"Slurm would never start it: {answer.words}; look at slurm.partition, cpus, memory_gb and time_limit_s"
             )
         return answer.job_id
 

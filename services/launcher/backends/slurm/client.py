@@ -105,7 +105,8 @@ class Slurmrestd:
         if numbers & AUTHENTICATION or "Unspecified error" in words:
             raise BackendDownError(self._token_advice(words))
         raise BackendError(
-            f"Slurm refused: {words or response.text[:200]}; look at slurm.partition, account, qos, cpus and memory_mb"
+            f"Slurm refused: {words or response.text[:200]}; "
+            "look at slurm.partition, account, qos and cpus, and at memory_gb"
         )
 
     @property

@@ -52,7 +52,7 @@ def stopped_by(job: SlurmJob | None, ending: Ending) -> Ending:
 def _why(job: SlurmJob) -> str:
     where = f" on {job.nodes}" if job.nodes else ""
     if job.state == "OUT_OF_MEMORY":
-        return f"out of memory{where}, raise slurm.memory_mb"
+        return f"out of memory{where}, raise memory_gb of its pipeline"
     if job.state in ENDS:
         return f"without an exit.json of its own{where}"
     return f"{_how(job.exit)}{where}"

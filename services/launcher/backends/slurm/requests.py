@@ -72,7 +72,7 @@ def submission(job: Job, python: Path, settings: SlurmSettings, version: str) ->
         "account": settings.account,
         "qos": settings.qos,
         "nice": settings.nice or None,
-        "memory_per_node": settings.memory_mb and dialect.integer(settings.memory_mb),
+        "memory_per_node": job.memory_gb and dialect.integer(mebibytes(job.memory_gb)),
         "priority": settings.priority and dialect.integer(settings.priority),
     }
     asked = {
@@ -93,6 +93,11 @@ def submission(job: Job, python: Path, settings: SlurmSettings, version: str) ->
 def minutes(limit_s: float, margin_min: int) -> int:
     """Slurm's time limit [min]: it comes into force up to half a minute late, and only if the wrapper's did not."""
     return ceil(limit_s / 60) + margin_min
+
+
+def mebibytes(memory_gb: float) -> int:
+    """A memory limit as Slurm counts it: its MB are MiB."""
+    return ceil(memory_gb * 1e9 / 2**20)
 
 
 def script(job: Job, python: Path) -> str:
