@@ -26,9 +26,10 @@ FAULTS = (NoMeshError, UnknownCollectionError, OSError, ValueError)
 
 @dataclass(frozen=True)
 class Explanation:
-    """One pipeline: why it runs, and the job; or why it would be refused."""
+    """One pipeline: why it runs, where, and the job; or why it would be refused."""
 
     decision: Decision
+    backend: str
     job: Job | None
     refusal: str = ""
 
@@ -42,7 +43,10 @@ class Explanation:
             "refusal": self.refusal or None,
             "run_id": job and job.run_id,
             "directory": job and str(job.directory),
+            "backend": self.backend,
             "time_limit_s": job and job.time_limit_s,
+            "memory_gb": job and job.memory_gb,
+            "free_gb": job and job.free_gb,
             "steps": [{"name": step.name, "argv": step.argv} for step in job.steps] if job else [],
         }
 
@@ -54,7 +58,9 @@ def explain(
     home: HomeOption = DEFAULT_HOME,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which pipelines would run for a collection, why, where, and with which command lines. Nothing is run.
+    """Say which pipelines would run for a collection, why, where, within which limits, and with which command lines.
+
+    Nothing is run.
 
     Examples:
 
@@ -91,9 +97,9 @@ def _explain(request: ProcessCollection, decision: Decision, settings: Settings)
         update={"pipeline": outcome.pipeline, "parameters": parameters, "urgency": outcome.urgency}
     )
     try:
-        return Explanation(decision, plan_job(named, settings, TABLE, os.environ))
+        return Explanation(decision, settings.backend, plan_job(named, settings, TABLE, os.environ))
     except RefusedRunError as refusal:
-        return Explanation(decision, None, str(refusal))
+        return Explanation(decision, settings.backend, None, str(refusal))
 
 
 def _collection(what: str, home: Path) -> Collection:
@@ -125,6 +131,9 @@ def _show(each: Explanation) -> None:
         return
     out.print(f"run        {each.job.run_id}", highlight=False)
     out.print(f"directory  {each.job.directory}", highlight=False, soft_wrap=True)
-    out.print(f"time limit {each.job.time_limit_s:g} s")
+    out.print(f"backend    {each.backend}", highlight=False)
+    out.print(f"time limit {each.job.time_limit_s:g} s", highlight=False)
+    out.print(f"memory     {each.job.memory_gb:g} GB", highlight=False)
+    out.print(f"free space {each.job.free_gb:.2f} GB, else it waits", highlight=False)
     for step in each.job.steps:
         out.print(f"[bold]{step.name}[/]\n  {shlex.join(step.argv)}", highlight=False, soft_wrap=True, markup=True)
