@@ -12,6 +12,7 @@ from shared.messages import RunState
 from tests.launcher.builders import FIRST, SLOW, job, settings
 from tests.launcher.slurm_cluster import wait_for
 from tests.launcher.slurm_runs import claimed, drained, end, job_id, job_is, make_silent
+from tests.launcher.test_memory import hungry
 from tests.launcher.test_wrapper import running_step
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
@@ -85,6 +86,15 @@ async def test_a_python_that_the_node_does_not_have_is_a_failure(tmp_path, clust
         assert "does not have `python`" in ending.reason
         assert "nopython" in await backend.logs(run)
     assert ending.state is RunState.FAILED
+
+
+async def test_slurm_is_asked_for_the_memory_limit_which_is_kept_even_if_slurm_does_not(tmp_path, cluster, backend):
+    run = job(tmp_path, hungry(400), memory_gb={"stand-in": 0.3})
+    await backend.submit(run)
+    ending = await end(backend, run)
+    assert ending.state is RunState.FAILED
+    assert "more than the limit of 0.3 GB; raise memory_gb.stand-in" in ending.reason
+    assert "MinMemoryNode=287M" in cluster.run("scontrol", "show", "job", job_id(run))
 
 
 async def test_a_killed_wrapper_is_a_failure_with_its_signal(tmp_path, cluster, backend):
