@@ -1,6 +1,7 @@
 """The memory limit of a run, kept by its wrapper: with real programs that need memory, and their children."""
 
 import os
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -93,6 +94,14 @@ def test_only_the_processes_of_the_session_count(sharing):
     assert os.getpid() in mine
     assert sharing not in mine
     assert len(watch.resident_bytes(sharing)) == 4
+
+
+def test_a_program_whose_name_is_no_text_counts_all_the_same(tmp_path):
+    program = os.fsencode(tmp_path) + b"/caf\xc3"
+    shutil.copy("/bin/sleep", program)
+    with subprocess.Popen([program, "60"], start_new_session=True) as process:
+        assert watch.resident_bytes(process.pid)[process.pid] > 0
+        process.kill()
 
 
 def test_a_process_that_has_ended_uses_nothing():

@@ -27,7 +27,7 @@ class StoppedError(Exception):
 def stat_fields(pid: int) -> list[str]:
     """What the kernel says of a process, from its state on; empty if there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
 
