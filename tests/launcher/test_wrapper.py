@@ -139,6 +139,13 @@ async def test_a_cancelled_run_says_so_and_its_program_is_gone(backend, tmp_path
     await until(partial(gone, program.pid))
 
 
+async def test_a_run_that_is_told_to_stop_did_not_succeed_even_if_its_program_goes_on(backend, tmp_path):
+    """Slurm signals every process: a shell whose child ended goes on, and leaves what it should."""
+    planned = job(tmp_path, step("deaf", "kill -TERM $PPID; echo 1 > done.txt"))
+    ending = await finish(backend, planned)
+    assert (ending.state, ending.reason) == (RunState.CANCELLED, "deaf: stopped by SIGTERM")
+
+
 async def test_a_run_whose_wrapper_is_killed_is_lost_and_its_program_ended(backend, tmp_path):
     planned = job(tmp_path, SLOW)
     await backend.submit(planned)

@@ -154,8 +154,8 @@ class Run:
         words = last_words(self.directory / step["log"])
         if isinstance(status, str):
             return status
+        watch.check()  # Slurm tells the program, its children and us at once: it is cancelled, whatever it left
         if status < 0:
-            watch.check()  # Slurm tells the program and us at once: it is cancelled, it did not fail
             return f"was ended by {signal.Signals(-status).name}: {words}"
         for name in step["forbidden"]:
             if (self.directory / name).exists():
