@@ -27,6 +27,7 @@ class Entry:
 
     pipeline: Pipeline
     time_limit_s: float
+    memory_gb: float
     missing: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class Entry:
             "family": self.pipeline.family,
             "multi_sweep": self.pipeline.multi_sweep,
             "time_limit_s": self.time_limit_s,
+            "memory_gb": self.memory_gb,
             "missing": self.missing,
             "remedy": self.pipeline.remedy if self.missing else None,
             "parameters": [
@@ -74,13 +76,14 @@ def _named(name: str | None) -> list[Pipeline]:
 def _entry(pipeline: Pipeline, settings: Settings) -> Entry:
     environment = program_environment(os.environ, settings.hdf5_plugins, settings.environment)
     missing = missing_software(pipeline, environment["PATH"], settings.python)
-    return Entry(pipeline, settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s), missing)
+    time_limit_s = settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s)
+    return Entry(pipeline, time_limit_s, settings.memory_gb.get(pipeline.name, pipeline.memory_gb), missing)
 
 
 def _show(entry: Entry) -> None:
     pipeline = entry.pipeline
     sweeps = "one sweep or several" if pipeline.multi_sweep else "one sweep"
-    out.print(f"[bold]{pipeline.name}[/]: {sweeps}, at most {entry.time_limit_s / 3600:g} h")
+    out.print(f"[bold]{pipeline.name}[/]: {sweeps}, at most {entry.time_limit_s / 3600:g} h and {entry.memory_gb:g} GB")
     if entry.missing:
         out.print(f"  [yellow]not on this machine:[/] {', '.join(entry.missing)}; {pipeline.remedy}", highlight=False)
     table = Table("parameter", "takes", "meaning")

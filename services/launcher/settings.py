@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -17,7 +17,7 @@ from pydantic import (
 
 from services.launcher.kubernetes_settings import KubernetesSettings
 from services.launcher.parameters import read_parameters
-from services.launcher.pipelines import TABLE
+from services.launcher.pipelines import TABLE, Pipeline
 from services.launcher.pipelines.rules import RULES, Rules
 from services.launcher.slurm_settings import SlurmSettings
 from shared.messages import Parameters
@@ -102,14 +102,20 @@ class Settings(ServiceSettings):
         default_factory=dict, description="variables for the programs, such as PATH or CCP4; added to a clean set"
     )
 
+    @field_validator("parameters", "time_limit_s", "memory_gb")
+    @classmethod
+    def _are_of_pipelines(cls, by_pipeline: dict[str, Any]) -> dict[str, Any]:
+        """A wrong name stops the service at start; silently it would change nothing."""
+        for name in by_pipeline:
+            _pipeline(name)
+        return by_pipeline
+
     @field_validator("parameters")
     @classmethod
     def _are_allowed(cls, parameters: dict[str, Parameters]) -> dict[str, Parameters]:
         """A wrong value stops the service at start, not each run."""
-        for pipeline, asked in parameters.items():
-            if pipeline not in TABLE:
-                raise ValueError(f"there is no pipeline {pipeline!r}; there are {', '.join(TABLE)}")
-            read_parameters(TABLE[pipeline].parameters, asked)
+        for name, asked in parameters.items():
+            read_parameters(_pipeline(name).parameters, asked)
         return parameters
 
     @field_validator("rules")
@@ -118,11 +124,10 @@ class Settings(ServiceSettings):
         """The same for rules."""
         for rule in rules:
             for outcome in rule.run:
-                if outcome.pipeline not in TABLE:
-                    raise ValueError(
-                        f"rule {rule.name!r}: no pipeline {outcome.pipeline!r}; there are {', '.join(TABLE)}"
-                    )
-                read_parameters(TABLE[outcome.pipeline].parameters, outcome.parameters)
+                try:
+                    read_parameters(_pipeline(outcome.pipeline).parameters, outcome.parameters)
+                except ValueError as fault:
+                    raise ValueError(f"rule {rule.name!r}: {fault}") from fault
         return rules
 
     @model_validator(mode="after")
@@ -130,3 +135,9 @@ class Settings(ServiceSettings):
         if self.backend == "kubernetes" and not self.kubernetes.image:
             raise ValueError("kubernetes.image is missing: set it to an image with python3 and the programs")
         return self
+
+
+def _pipeline(name: str) -> Pipeline:
+    if name not in TABLE:
+        raise ValueError(f"there is no pipeline {name!r}; there are {', '.join(TABLE)}")
+    return TABLE[name]

@@ -67,10 +67,11 @@ def request(visit, pipeline="stand-in", attempt=1, parameters=None, **changes):
     return ProcessCollection(collection=asked, pipeline=pipeline, parameters=parameters or {}, attempt=attempt)
 
 
-def settings(visit, **changes):
-    """Quick, and wholly below the visit."""
+def settings(visit, time_limit_s=None, memory_gb=None, **changes):
+    """Quick, and wholly below the visit; limits also of rows that only a test's table has."""
     quick = {"state_directory": visit / "state", "python": PYTHON, "poll_s": 0.02, "grace_s": 0.5, "niceness": 0}
-    return Settings(**{**quick, "least_free_gb": 0, **changes})
+    limits = {"time_limit_s": time_limit_s or {}, "memory_gb": memory_gb or {}}
+    return Settings(**{**quick, "least_free_gb": 0, **changes}).model_copy(update=limits)
 
 
 def job(visit, *steps, attempt=1, **changes):

@@ -11,6 +11,7 @@ from services.launcher.installed import missing_software
 from services.launcher.pipelines import TABLE
 from services.launcher.plan import RefusedRunError, family_of, plan_job
 from services.launcher.runs import Job
+from services.launcher.settings import Settings
 from tests.launcher.builders import PYTHON, job, pipeline, request, settings
 
 
@@ -93,6 +94,12 @@ def test_a_request_wins_over_the_parameters_of_the_settings(tmp_path):
 def test_wrong_parameters_in_the_settings_stop_the_service_at_start(tmp_path, parameters):
     with pytest.raises(ValidationError):
         settings(tmp_path, parameters=parameters)
+
+
+@pytest.mark.parametrize("limit", ["time_limit_s", "memory_gb"])
+def test_a_limit_of_a_pipeline_that_there_is_not_stops_the_service_at_start(limit):
+    with pytest.raises(ValidationError, match="there is no pipeline 'dails'; there are dials"):
+        Settings(**{limit: {"dails": 8}})
 
 
 def test_a_job_survives_being_written_and_read(tmp_path):

@@ -106,7 +106,7 @@ def test_secondary_requests_wait_in_a_queue_of_their_own_where_they_hold_up_noth
 @pytest.mark.parametrize(
     ("rule", "advice"),
     [
-        ({"name": "a", "run": [{"pipeline": "xia3"}]}, "rule 'a': no pipeline 'xia3'; there are dials"),
+        ({"name": "a", "run": [{"pipeline": "xia3"}]}, "rule 'a': there is no pipeline 'xia3'; there are dials"),
         ({"name": "a", "run": [{"pipeline": "dials", "parameters": {"d_min": 0.01}}]}, "a number from 0.5 to 20 Å"),
         ({"name": "a", "when": {"kind": ["rotation"]}, "run": []}, "Extra inputs are not permitted"),
     ],
