@@ -5,7 +5,7 @@ export MXMESH_HOME ?= $(CURDIR)/state
 
 .PHONY: help
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: ## Install what a mesh on this machine needs: ActiveMQ, DIALS, the locked Python packages
@@ -21,11 +21,15 @@ demo: install ## Watch a beamline work (under five minutes after installation)
 
 .PHONY: test
 test: install-dev ## Unit, property, contract and broker tests
-	@.venv/bin/pytest -q -rs -m "not dials" $(ARGS)
+	@.venv/bin/pytest -q -rs -m "not dials and not kubernetes" $(ARGS)
 
 .PHONY: test-dials
 test-dials: install-dev ## The tests that run DIALS
-	@.venv/bin/pytest -q -rs -m dials $(ARGS)
+	@.venv/bin/pytest -q -rs -m "dials and not kubernetes" $(ARGS)
+
+.PHONY: test-kubernetes
+test-kubernetes: ## The tests that need a cluster: builds one (once, ten minutes), starts it, stops it; Linux, root
+	@.ci/cluster/run .venv/bin/pytest -q -rs -m kubernetes $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## Style, types, architecture contracts, generated documents

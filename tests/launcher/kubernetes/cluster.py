@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
 STATE = Path(os.environ.get("MXMESH_CLUSTER_HOME", CACHE / "mxmesh/kubernetes")) / "run"
 KUBECONFIG = Path(os.environ.get("MXMESH_TEST_KUBECONFIG", STATE / "keys/admin.kubeconfig"))
+KUBECTL = shutil.which("kubectl", path=f"{STATE.parent / 'bin'}{os.pathsep}{os.environ['PATH']}")
 SCRIPTS = Path(__file__).parents[3] / ".ci/cluster"
 
 
@@ -43,15 +45,25 @@ def own_api_server() -> ApiServer | None:
     return ApiServer(int(pid.read_text()), SCRIPTS / "apiserver")
 
 
+def missing() -> str | None:
+    """What keeps tests from using the cluster; None: nothing."""
+    if not KUBECONFIG.is_file():
+        return "no cluster: `make test-kubernetes` starts one for the tests, .ci/cluster/up one that stays"
+    if not KUBECTL:
+        return "no kubectl: .ci/cluster/build builds it"
+    answer = kubectl("get", "--raw", "/readyz", "--request-timeout=10s", check=False)
+    return f"the cluster of {KUBECONFIG} does not answer: {answer.stderr.decode()}" if answer.returncode else None
+
+
 def kubectl(*arguments: str, namespace: str = "default", check: bool = True) -> subprocess.CompletedProcess[bytes]:
     """Run kubectl."""
-    command = ["kubectl", f"--kubeconfig={KUBECONFIG}", f"--namespace={namespace}", *arguments]
+    command = [str(KUBECTL), f"--kubeconfig={KUBECONFIG}", f"--namespace={namespace}", *arguments]
     return subprocess.run(command, check=check, capture_output=True)
 
 
 def apply(what: dict[str, object], *command: str) -> None:
     """Create an object."""
-    arguments = ["kubectl", f"--kubeconfig={KUBECONFIG}", *(command or ("create",)), "-f", "-"]
+    arguments = [str(KUBECTL), f"--kubeconfig={KUBECONFIG}", *(command or ("create",)), "-f", "-"]
     subprocess.run(arguments, check=True, capture_output=True, input=json.dumps(what).encode())
 
 
@@ -90,7 +102,7 @@ def as_documented(namespace: str, kubeconfig: Path) -> Path:
     page = (SCRIPTS.parents[1] / "docs/how-to/run-on-kubernetes.md").read_text()
     role = page.split("```yaml\n")[1].split("```")[0].replace("namespace: mxmesh", f"namespace: {namespace}")
     kubectl("create", "serviceaccount", "mxmesh-launcher", namespace=namespace)
-    command = ["kubectl", f"--kubeconfig={KUBECONFIG}", "create", "-f", "-"]
+    command = [str(KUBECTL), f"--kubeconfig={KUBECONFIG}", "create", "-f", "-"]
     subprocess.run(command, check=True, capture_output=True, input=role.encode())
     token = kubectl("create", "token", "mxmesh-launcher", namespace=namespace).stdout.decode()
     whole = json.loads(kubectl("config", "view", "--raw", "--minify", "--output=json").stdout)

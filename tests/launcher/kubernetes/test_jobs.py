@@ -19,10 +19,7 @@ from shared.messages import RunState
 from tests.launcher.builders import FIRST, SECOND, SLOW, job, step, until
 from tests.launcher.kubernetes.cluster import KUBECONFIG, apply, as_documented, kubectl, own_api_server
 
-pytestmark = [
-    pytest.mark.kubernetes,
-    pytest.mark.skipif(not KUBECONFIG.is_file(), reason="no cluster: .ci/cluster/up starts one"),
-]
+pytestmark = pytest.mark.kubernetes
 IMAGE = os.environ.get("MXMESH_TEST_IMAGE", "docker.io/library/mxmesh-run:test")
 PYTHON = Path("/usr/bin/python3")
 LIMIT_S = 60
