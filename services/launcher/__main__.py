@@ -3,6 +3,7 @@
 from functools import partial
 from typing import get_args
 
+from services.launcher.backends import Backend
 from services.launcher.backends.choice import chosen_backend
 from services.launcher.cancellations import Cancellations
 from services.launcher.handler import cancel, launch
@@ -11,27 +12,32 @@ from services.launcher.launcher import Launcher
 from services.launcher.settings import Settings
 from services.launcher.supervisor import adopt_runs, supervise
 from shared.messages import CancelProcessing, ProcessCollection, Urgency
-from shared.service import Inbox, body_as, join, run, work
+from shared.service import Inbox, Member, body_as, join, run, work
 
 
 async def main() -> None:
-    """Adopt first, so that runs of an earlier launcher count among the slots."""
+    """With the place that the settings name."""
     settings = Settings.load()
     async with chosen_backend(settings) as backend, join("launcher", settings) as member:
-        flights = InFlight(settings.slots, settings.secondary_slots)
-        cancellations = Cancellations(settings.state_directory / "cancelled")
-        launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)
-        await adopt_runs(launcher)
-        member.tasks.start_soon(supervise, launcher)
-        source = partial(settings.topology.source, service="launcher")
-        cancels = source(CancelProcessing)
-        await member.listen(Inbox(cancels, body_as(CancelProcessing), partial(cancel, launcher=launcher), prefetch=1))
-        handler = partial(launch, launcher=launcher)
-        for urgency in get_args(Urgency):
-            requests = source(ProcessCollection, urgency=urgency)
-            in_hand = settings.requests_in_hand
-            await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=in_hand))
-        await work(member)
+        await take_part(settings, backend, member)
+
+
+async def take_part(settings: Settings, backend: Backend, member: Member) -> None:
+    """Adopt first, so that runs of an earlier launcher count among the slots."""
+    flights = InFlight(settings.slots, settings.secondary_slots)
+    cancellations = Cancellations(settings.state_directory / "cancelled")
+    launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)
+    await adopt_runs(launcher)
+    member.tasks.start_soon(supervise, launcher)
+    source = partial(settings.topology.source, service="launcher")
+    cancels = source(CancelProcessing)
+    await member.listen(Inbox(cancels, body_as(CancelProcessing), partial(cancel, launcher=launcher), prefetch=1))
+    handler = partial(launch, launcher=launcher)
+    for urgency in get_args(Urgency):
+        requests = source(ProcessCollection, urgency=urgency)
+        in_hand = settings.requests_in_hand
+        await member.listen(Inbox(requests, body_as(ProcessCollection), handler, prefetch=in_hand))
+    await work(member)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,31 @@
-"""The launcher as a process on a real broker, with a stand-in xia2: killed and started again, it knows its run."""
+"""The launcher as a process on a real broker, with a stand-in xia2: killed at any instant, it knows its run."""
 
 import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 import orjson
 import pytest
+from anyio import to_thread
+from sqlalchemy import select
 
+from services.writer.handler import record_processing
+from services.writer.migrations import upgrade
+from services.writer.record import Record
+from services.writer.schema import processing_results
 from shared import stomp, telemetry
-from shared.messages import ProcessingResult, RunState
-from tests.launcher.builders import PYTHON, request
+from shared.database import open_database
+from shared.messages import ProcessCollection, ProcessingResult, RunState
+from shared.settings import BrokerSettings
+from shared.topology import Topology
+from shared.transactions import Transactions
+from tests.launcher.builders import PYTHON, request, until
+from tests.launcher.doomed import INSTANTS
 from tests.launcher.samples import xia2_run
 from tests.launcher.test_await_images import write_images
 
@@ -58,11 +71,12 @@ def settings_file(tmp_path, broker, topology):
 
 
 @contextmanager
-def launcher(settings_file):
+def launcher(settings_file, *module):
     """The running process; its log stands beside the settings."""
     environment = {**os.environ, "MXMESH_SETTINGS": str(settings_file)}
+    command = [sys.executable, "-m", *(module or ("services.launcher",))]
     with settings_file.with_suffix(".log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "services.launcher"], env=environment, stderr=log)
+        process = subprocess.Popen(command, env=environment, stderr=log)
         try:
             yield process
         finally:
@@ -103,3 +117,116 @@ async def test_a_run_outlives_a_killed_launcher_and_its_result_is_said(
     spans = [orjson.loads(line) for line in (tmp_path / "spans.jsonl").read_bytes().splitlines()]
     traced = {span["name"] for span in spans if span["trace_id"] == telemetry.trace_id(TRACE)}
     assert traced >= {"run xia2-dials", "await_images", "xia2", f"send {queue}"}
+
+
+async def dies(process):
+    """Wait until a doomed launcher has come to its instant."""
+    assert await to_thread.run_sync(process.wait, 60) == -signal.SIGKILL
+
+
+async def hear(bus, said):
+    async with bus.subscribe(bus.topology.queue("xia2-results"), prefetch=10) as deliveries:
+        async for delivery in deliveries:
+            await bus.settle(delivery)
+            said.append(ProcessingResult.model_validate_json(delivery.body))
+
+
+@dataclass
+class Users:
+    """Those who ask for runs, and hear every end."""
+
+    broker: BrokerSettings
+    topology: Topology
+    settings_file: Path
+    said: list[ProcessingResult] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def at_work(self):
+        connection = stomp.connect("writer", self.broker, self.topology)
+        async with connection as self.bus, anyio.create_task_group() as tasks:
+            tasks.start_soon(hear, self.bus, self.said)
+            yield
+            tasks.cancel_scope.cancel()
+
+    def doomed(self, instant):
+        """A launcher that dies at this instant."""
+        return launcher(self.settings_file, "tests.launcher.doomed", instant)
+
+    async def requests(self):
+        """What the broker has not had acknowledged."""
+        return await self.bus.browse(self.topology.source(ProcessCollection, "launcher", urgency="primary"))
+
+    async def settled(self):
+        async def none():
+            return not await self.requests()
+
+        await until(none, 60)
+
+    async def told(self, asked):
+        async def ended():
+            return any(result.run.run_id == asked.run_id for result in self.said)
+
+        await until(ended, 60)
+
+    async def finish(self, asked):
+        """Ask for another run and wait for its end: what was said before is known then."""
+        await self.settled()
+        await self.bus.publish(later := asked.model_copy(update={"attempt": 2}))
+        await self.told(later)
+        assert self.said[-1].run.run_id == later.run_id
+        return self.said[:-1]
+
+
+@pytest.fixture
+def users(broker, topology, settings_file):
+    return Users(broker, topology, settings_file)
+
+
+@pytest.mark.parametrize("instant", INSTANTS[:2])
+async def test_a_request_whose_launcher_dies_before_its_acknowledgement_is_one_run(users, asked, tmp_path, instant):
+    async with users.at_work():
+        await users.bus.publish(asked)
+        with users.doomed(instant) as process:
+            await dies(process)
+        (request,) = await users.requests()
+        assert request.body == asked.to_json()
+        with launcher(users.settings_file):
+            await users.settled()
+            (tmp_path / "go").touch()
+            await users.told(asked)
+            (end,) = await users.finish(asked)
+    assert (end.run.run_id, end.state) == (asked.run_id, RunState.SUCCEEDED)
+    assert (Path(end.directory) / "started.txt").read_text() == "run\n"
+
+
+@pytest.mark.parametrize(("instant", "n_told"), [("before-forget", 2), ("after-forget", 1)])
+async def test_an_end_that_is_told_but_not_remembered_is_told_again_and_recorded_once(
+    users, asked, tmp_path, instant, n_told
+):
+    async with users.at_work():
+        await users.bus.publish(asked)
+        with users.doomed(instant) as process:
+            await started(tmp_path)
+            await users.settled()
+            (tmp_path / "go").touch()
+            await dies(process)
+        await users.told(asked)
+        with launcher(users.settings_file):
+            ends = await users.finish(asked)
+    assert ends == [ends[0]] * n_told
+    assert (ends[0].run.run_id, ends[0].state) == (asked.run_id, RunState.SUCCEEDED)
+    assert (Path(ends[0].directory) / "started.txt").read_text() == "run\n"
+    assert await recorded(tmp_path, ends) == [asked.run_id]
+
+
+async def recorded(tmp_path, said):
+    """The runs in the writer's database, after it has heard all that was said."""
+    async with open_database(f"sqlite+aiosqlite:///{tmp_path}/writer.sqlite") as engine:
+        transactions = Transactions(engine, patience_s=5)
+        await upgrade(transactions)
+        record = Record(transactions, deadline_s=60)
+        for result in said:
+            async for _ in record_processing(result, record=record):
+                pass
+        async with engine.connect() as connection:
+            return list((await connection.execute(select(processing_results.c.run_id))).scalars())
