@@ -17,7 +17,7 @@ from services.launcher.pipelines.rules import expand
 from services.launcher.plan import RefusedRunError, family_of, pipeline_of, plan_job
 from services.launcher.reports import report
 from services.launcher.retries import explained
-from services.launcher.runs import Job, RunStatus
+from services.launcher.runs import Job, RunDirectory, RunStatus
 from services.launcher.telling import changed, not_begun
 from shared import telemetry
 from shared.messages import CancelProcessing, Message, ProcessCollection, RunState
@@ -29,8 +29,8 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     Holds the delivery until the data are there, the disk has space, a slot is free and the place answers; done once it
     is submitted.
 
-    A request that comes again finds its run. A run's end is said by the supervisor, unless that is done already:
-    then it is repeated here.
+    A request that comes again finds its run, of which the supervisor tells; only an end that is told already is
+    repeated here.
     """
     if not request.pipeline:
         for named in expand(request, launcher.settings.rules):
@@ -40,9 +40,10 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     family = family_of(request, launcher.table)
     try:
         job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
-        followed = job.run_id in launcher.flights
+        if job.run_id in launcher.flights:
+            return
         known = await launcher.backend.status(job)
-        status = known if known and (known.ending or followed) else await _start(job, known, launcher)
+        status = known if known and known.ending else await _start(job, known, launcher)
     except (RefusedRunError, BackendError, OSError) as refusal:
         for message in not_begun(request, family, str(refusal)):
             yield message
@@ -53,7 +54,7 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
             yield message
         return
     yield changed(job, status)
-    if known and known.ending and not followed:
+    if known and known.ending:
         told = explained(known.ending, await _cancelled(request, launcher), None)
         yield await to_thread.run_sync(report, job, told)
 
@@ -63,15 +64,15 @@ async def _start(job: Job, known: RunStatus | None, launcher: Launcher) -> RunSt
     with anyio.CancelScope() as scope:
         launcher.waiting.append(waiting := Waiting(job.request, scope))
         try:
-            if known is None and await _cancelled(job.request, launcher):
-                return None
-            return await _submit(job, known, launcher)
+            if not await _cancelled(job.request, launcher):
+                return await _submit(job, known, launcher)
         finally:
             launcher.waiting.remove(waiting)
             if job.run_id not in launcher.flights:
                 launcher.flights.release(job.run_id)
-    if job.run_id not in launcher.flights:
+    if job.run_id not in launcher.flights and await to_thread.run_sync(RunDirectory(job.directory).job) is None:
         return None
+    launcher.flights.follow(job)  # the place has it, or may have got it without having said so
     await launcher.backend.cancel(job)
     return await launcher.backend.status(job) or WAITING
 
@@ -94,6 +95,9 @@ async def _hand_over(job: Job, launcher: Launcher) -> str:
             await launcher.backend.submit(job)
         except BackendDownError as down:
             return str(down)
+        except BackendError:
+            await launcher.backend.forget(job)
+            raise
         launcher.flights.follow(job)
     return ""
 

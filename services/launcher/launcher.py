@@ -33,6 +33,7 @@ class Launcher:
         cancellations: what shall not run.
         table: the pipelines by name.
         waiting: what is asked for but not submitted yet.
+        unconfirmed: runs of an earlier launcher that the place may not have got; by id.
     """
 
     settings: Settings
@@ -42,3 +43,4 @@ class Launcher:
     cancellations: Cancellations
     table: Table = field(default_factory=lambda: TABLE)
     waiting: list[Waiting] = field(default_factory=list)
+    unconfirmed: set[str] = field(default_factory=set)

@@ -39,6 +39,11 @@ def vanished(job: Job) -> RunStatus:
     return RunStatus(RunState.LOST, (), Ending(state=RunState.LOST, reason=reason, ended_at=now()))
 
 
+def refused(reason: str) -> RunStatus:
+    """The end of a run that the place does not take."""
+    return RunStatus(RunState.FAILED, (), Ending(state=RunState.FAILED, reason=reason, ended_at=now()))
+
+
 def record_spans(job: Job, ending: Ending) -> None:
     """One span for the run and one for each step, at the times when they happened, in the present trace."""
     begun = (ending.started_at or ending.ended_at).timestamp()

@@ -2,9 +2,12 @@
 
 import getpass
 import os
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cli.broker_configuration import free_ports
@@ -118,6 +121,15 @@ class SlurmCluster:
     def kill(self, name: str) -> None:
         self._daemons[name].kill()
         self._daemons[name].wait(10)
+
+    @contextmanager
+    def hanging(self, name: str) -> Iterator[None]:
+        """A daemon that is there and does nothing."""
+        self._daemons[name].send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._daemons[name].send_signal(signal.SIGCONT)
 
     def run(self, *arguments: str) -> str:
         """What one of Slurm's own commands prints."""

@@ -321,7 +321,12 @@ async def test_a_slot_is_free_again_if_the_backend_refuses(tmp_path):
         async def submit(self, _job):
             raise BackendError("no room")
 
+        async def forget(self, job):
+            forgotten.append(job.run_id)
+
+    forgotten = []
     mesh = make(tmp_path, table(), backend=RefusingBackend())
     _, result = await replies_to(request(tmp_path), mesh)
     assert result.reason == "no room"
+    assert forgotten == [result.run.run_id]
     assert not mesh.launcher.flights.full

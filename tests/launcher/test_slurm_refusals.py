@@ -7,8 +7,9 @@ from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.backends.slurm.answers import Exit
 from services.launcher.backends.slurm.requests import submission
 from shared.messages import RunState
-from tests.launcher.builders import FIRST, PYTHON, job
+from tests.launcher.builders import FIRST, PYTHON, job, request, table
 from tests.launcher.slurm_runs import backend_on, end, job_is, no_jobs
+from tests.launcher.test_launcher import make, running
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(180)]
 
@@ -30,7 +31,15 @@ async def test_what_slurm_refuses_is_told_with_advice(tmp_path, cluster, changes
         assert not isinstance(refusal.value, BackendDownError)
         assert "look at slurm.partition" in str(refusal.value)
         assert "memory_gb" in str(refusal.value)
-        assert await backend.adopt() == []
+
+
+async def test_a_refused_run_is_told_and_forgotten(tmp_path, cluster):
+    async with backend_on(tmp_path, cluster, partition="nowhere") as backend:
+        async with running(make(tmp_path, table(FIRST), backend=backend)) as mesh:
+            mesh.ask(request(tmp_path))
+            (result,) = await mesh.results()
+        assert (result.state, await backend.adopt()) == (RunState.FAILED, [])
+    assert "look at slurm.partition" in result.reason
 
 
 async def test_a_job_that_could_never_start_is_withdrawn(tmp_path, cluster, backend):

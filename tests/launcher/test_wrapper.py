@@ -237,7 +237,8 @@ async def test_a_run_prepared_by_a_launcher_that_died_at_once_is_started(backend
     RunDirectory(planned.directory).prepare(planned)
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / f"{planned.run_id}.json").write_text(planned.model_dump_json())
-    await backend.adopt()
+    for adopted in await backend.adopt():
+        await backend.submit(adopted)
     assert (await end_of(backend, planned)).state is RunState.SUCCEEDED
 
 

@@ -26,15 +26,18 @@ class Backend(Protocol):
         ...
 
     async def status(self, job: Job) -> RunStatus | None:
-        """How a run is; None: nothing is known of it."""
+        """How a run is, as far as that can be told while the place is down; None: nothing is known of it."""
         ...
 
     async def cancel(self, job: Job) -> None:
-        """End a run soon; its status tells when."""
+        """End a run soon, or once the place can be reached; its status tells when."""
         ...
 
     async def adopt(self) -> list[Job]:
-        """Runs whose end has not been published yet, whoever submitted them."""
+        """Runs whose end has not been published yet, whoever submitted them.
+
+        The place is not asked. Those of which it may not have heard are to be submitted again.
+        """
         ...
 
     async def forget(self, job: Job) -> None:

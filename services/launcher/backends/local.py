@@ -70,24 +70,17 @@ class LocalBackend:
         return await to_thread.run_sync(_status, job)
 
     async def cancel(self, job: Job) -> None:
-        """See ``Backend``."""
+        """See ``Backend``. A wrapper that claims the run just now either sees the end or is seen here."""
         directory = RunDirectory(job.directory)
-        claim = directory.claim()
-        if claim is None:
+        if directory.claim() is None:
             directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
-        elif claim.host == socket.gethostname() and _lives(claim):
+        claim = directory.claim()
+        if claim and claim.host == socket.gethostname() and _lives(claim):
             os.kill(claim.pid, signal.SIGTERM)
 
     async def adopt(self) -> list[Job]:
-        """See ``Backend``. A run that was prepared but never started is started."""
-        return await to_thread.run_sync(self._adopt)
-
-    def _adopt(self) -> list[Job]:
-        jobs = self.index.jobs()
-        for job in jobs:
-            if job.directory.is_dir():
-                self._submit(job)
-        return jobs
+        """See ``Backend``."""
+        return await to_thread.run_sync(self.index.jobs)
 
     async def forget(self, job: Job) -> None:
         """See ``Backend``."""

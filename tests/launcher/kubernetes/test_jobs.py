@@ -225,7 +225,9 @@ async def test_a_run_prepared_by_a_launcher_that_died_is_started_by_the_next(vol
     RunDirectory(run.directory).prepare(run)
     backend.index.add(run)
     assert (await backend.status(run)).state is RunState.QUEUED
-    await make(volume, folder).adopt()
+    successor = make(volume, folder)
+    for adopted in await successor.adopt():
+        await successor.submit(adopted)
     assert (await end_of(backend, run)).state is RunState.SUCCEEDED
 
 

@@ -1,5 +1,6 @@
 """Runs as Jobs: the wrapper's files on a shared volume are read first, the cluster is asked where they say nothing."""
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from services.launcher.backends import BackendError
+from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.kubernetes.cluster import Cluster
 from services.launcher.backends.kubernetes.manifest import job_name, manifest
@@ -18,7 +19,8 @@ from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRec
 from shared.messages import RunState, now
 
 SILENT_S = 15.0  # a wrapper says every 5 s that it lives
-CREATED, CANCEL = "kubernetes.json", "cancel"
+CREATED, CANCEL, CANCELLED = "kubernetes.json", "cancel", "cancelled"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class KubernetesBackend:
     async def status(self, job: Job) -> RunStatus | None:
         """See ``Backend``. The cluster is asked only while a run waits, is silent, or ended strangely."""
         directory = RunDirectory(job.directory)
+        try:
+            return await self._status(job, directory)
+        except BackendDownError as down:
+            state = RunState.RUNNING if directory.claim() else RunState.QUEUED
+            return RunStatus(state, directory.steps(), detail=str(down))
+
+    async def _status(self, job: Job, directory: RunDirectory) -> RunStatus | None:
+        """A run has not ended as cancelled while its Job may be left."""
+        if (directory.path / CANCEL).exists() and not (directory.ending() and directory.claim()):
+            await self._withdraw(job)
         if (ending := directory.ending()) is not None:
             return await self._judged(job, ending)
         if directory.job() is None:
@@ -77,9 +89,7 @@ class KubernetesBackend:
         name = job_name(job.run_id)
         found, pods = await self.cluster.job(name), await self.cluster.pods(name)
         claimed = directory.claim() is not None
-        said = read(
-            found, pods, claimed=claimed, cancelled=(directory.path / CANCEL).exists(), silent=not _is_heard(directory)
-        )
+        said = read(found, pods, claimed=claimed, cancelled=_is_cancelled(directory), silent=not _is_heard(directory))
         if said.state.terminal:
             await self._end(job, said, pods)
         if (ending := directory.ending()) is not None:
@@ -107,7 +117,7 @@ class KubernetesBackend:
         """The wrapper knows that something was killed or stopped, but only Kubernetes knows why."""
         if ending.state is RunState.FAILED and ending.pid is not None:
             return await self._explained_failure(job, ending)
-        if ending.state is RunState.CANCELLED and not (job.directory / CANCEL).exists():
+        if ending.state is RunState.CANCELLED and not _is_cancelled(RunDirectory(job.directory)):
             return await self._explained_stop(job, ending)
         return RunStatus(ending.state, ending.steps, ending)
 
@@ -134,15 +144,19 @@ class KubernetesBackend:
         await to_thread.run_sync((directory.path / CANCEL).touch)
         if directory.claim() is None:
             directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        try:
+            await self._withdraw(job)
+        except BackendDownError as down:
+            log.warning("run %s is cancelled once Kubernetes answers: %s", job.run_id, down)
+
+    async def _withdraw(self, job: Job) -> None:
         await self.cluster.delete(job_name(job.run_id))
+        if (job.directory / CANCEL).exists():
+            (job.directory / CANCEL).rename(job.directory / CANCELLED)
 
     async def adopt(self) -> list[Job]:
-        """See ``Backend``. A run that was prepared but has no Job yet gets it."""
-        jobs = await to_thread.run_sync(self.index.jobs)
-        for job in jobs:
-            if job.directory.is_dir():
-                await self.submit(job)
-        return jobs
+        """See ``Backend``."""
+        return await to_thread.run_sync(self.index.jobs)
 
     async def forget(self, job: Job) -> None:
         """See ``Backend``. The Job stays until Kubernetes removes it."""
@@ -153,6 +167,10 @@ class KubernetesBackend:
         """See ``Backend``. The last lines of the container, which has the wrapper's own words."""
         pods = await self.cluster.pods(job_name(job.run_id))
         return await self.cluster.log(pods[-1]) if pods else ""
+
+
+def _is_cancelled(directory: RunDirectory) -> bool:
+    return any((directory.path / name).exists() for name in (CANCEL, CANCELLED))
 
 
 def _is_heard(directory: RunDirectory) -> bool:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import aiohttp
@@ -12,6 +12,7 @@ from kubernetes_asyncio import client, config
 from services.launcher.backends import BackendDownError, BackendError
 from services.launcher.backends.kubernetes.manifest import Manifest
 from services.launcher.backends.kubernetes.reading import ClusterJob, Pod, PodList
+from services.launcher.backends.outage import Outage
 from services.launcher.kubernetes_settings import KubernetesSettings
 
 PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
@@ -27,6 +28,7 @@ class Cluster:
     """One namespace of a cluster. All methods raise BackendDownError or BackendError."""
 
     settings: KubernetesSettings
+    outage: Outage = field(default_factory=Outage)
 
     async def create(self, job: Manifest) -> None:
         """Create a Job, unless there is one of its name: the same run, submitted before."""
@@ -94,13 +96,14 @@ class Cluster:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[client.ApiClient]:
         """Read anew each time, since tokens expire; requests are rare (see backend)."""
-        try:
-            async with client.ApiClient(await self._configuration()) as api:
-                yield api
-        except (aiohttp.ClientError, TimeoutError) as fault:
-            raise BackendDownError(f"the API server of Kubernetes does not answer: {fault!r}") from fault
-        except client.ApiException as refusal:
-            raise _fault(refusal) from refusal
+        with self.outage.noticed():
+            try:
+                async with client.ApiClient(await self._configuration()) as api:
+                    yield api
+            except (aiohttp.ClientError, TimeoutError) as fault:
+                raise BackendDownError(f"the API server of Kubernetes does not answer: {fault!r}") from fault
+            except client.ApiException as refusal:
+                raise _fault(refusal) from refusal
 
     async def _configuration(self) -> client.Configuration:
         chosen = client.Configuration()

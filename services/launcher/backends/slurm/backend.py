@@ -21,6 +21,7 @@ from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRec
 from shared.messages import RunState, now
 
 SILENT_S = 15.0  # a wrapper says every 5 s that it lives
+LATE = 3.0  # times as long as we wait for slurmrestd, which itself waits longer for slurmctld
 ASKED, SUBMITTED, CANCEL, CANCELLED = "slurm-asked.json", "slurm.json", "slurm-cancel", "slurm-cancelled"
 log = logging.getLogger(__name__)
 
@@ -50,10 +51,10 @@ class SlurmBackend:
                 prepared = await to_thread.run_sync(_prepare, job)
             except OSError as fault:
                 raise BackendError(f"cannot prepare {job.directory}: {fault}") from fault
+            await to_thread.run_sync(self.index.add, prepared)
             if not (_job_id(directory) or directory.claim() or directory.ending()):
                 job_id = await self._found(prepared) or await self._asked_for(prepared)
                 await to_thread.run_sync(wrapper.write_once, directory.path / SUBMITTED, {"job_id": job_id})
-            await to_thread.run_sync(self.index.add, prepared)
 
     async def _found(self, job: Job) -> int | None:
         """The job whose submission was answered by nobody."""
@@ -61,6 +62,7 @@ class SlurmBackend:
         if await to_thread.run_sync(wrapper.write_once, job.directory / ASKED, {"name": job.run_id}):
             return None
         known = await self.slurm.jobs_named(job.run_id)
+        await to_thread.run_sync((job.directory / ASKED).touch)
         return next((found.job_id for found in known if found.state != "CANCELLED"), None)
 
     async def _asked_for(self, job: Job) -> int:
@@ -79,21 +81,26 @@ class SlurmBackend:
     async def status(self, job: Job) -> RunStatus | None:
         """See ``Backend``. Slurm is asked while a run waits or is silent; if it is away, the files have the word."""
         directory = RunDirectory(job.directory)
-        if (ending := directory.ending()) is not None:
+        try:
+            return await self._status(job, directory)
+        except BackendDownError as down:
+            return _as_written(directory, str(down))
+
+    async def _status(self, job: Job, directory: RunDirectory) -> RunStatus | None:
+        """A run has not ended as cancelled while a job of it may be left in Slurm."""
+        ending = directory.ending()
+        if (directory.path / CANCEL).exists() and not (ending and directory.claim()):
+            await self._withdraw(job)
+        if ending is not None:
             return await self._judged(directory, ending)
         if directory.job() is None:
             return None
         if (job_id := _job_id(directory)) is None:
             return _as_written(directory)
-        try:
-            return await self._asked(job, job_id, directory)
-        except BackendDownError as down:
-            return _as_written(directory, str(down))
+        return await self._asked(job, job_id, directory)
 
     async def _asked(self, job: Job, job_id: int, directory: RunDirectory) -> RunStatus:
         """What Slurm says; a last word of the wrapper that came meanwhile wins."""
-        if (directory.path / CANCEL).exists():
-            await self._withdraw(job_id, directory)
         if _is_heard(directory):
             return _as_written(directory)
         found = await self.slurm.job(job_id)
@@ -109,10 +116,7 @@ class SlurmBackend:
         stopped = ending.state is RunState.CANCELLED and directory.claim() is not None
         job_id = _job_id(directory)
         if stopped and job_id is not None and not any((directory.path / name).exists() for name in (CANCEL, CANCELLED)):
-            try:
-                found = await self.slurm.job(job_id)
-            except BackendDownError as down:
-                return RunStatus(RunState.RUNNING, ending.steps, detail=str(down))
+            found = await self.slurm.job(job_id)
             if found and not found.ended:
                 return RunStatus(RunState.RUNNING, ending.steps)
             ending = stopped_by(found, ending)
@@ -143,16 +147,30 @@ class SlurmBackend:
             directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
         await to_thread.run_sync((directory.path / CANCEL).touch)
         try:
-            job_id = _job_id(directory)
-            if job_id is not None:
-                await self._withdraw(job_id, directory)
+            await self._withdraw(job)
         except BackendDownError as down:
             log.warning("run %s is cancelled once Slurm answers: %s", job.run_id, down)
 
-    async def _withdraw(self, job_id: int, directory: RunDirectory) -> None:
-        await self.slurm.cancel(job_id)
-        if (directory.path / CANCEL).exists():
-            (directory.path / CANCEL).rename(directory.path / CANCELLED)
+    async def _withdraw(self, job: Job) -> None:
+        """Every job of the run's name: a submission that nobody answered may have made one, or make one yet.
+
+        Raises:
+            BackendDownError: Slurm is away, or may have such a submission in hand.
+        """
+        job_id, asked = _job_id(RunDirectory(job.directory)), job.directory / ASKED
+        if asked.exists():
+            named = [found.job_id for found in await self.slurm.jobs_named(job.run_id) if not found.ended]
+            for each in named:
+                await self.slurm.cancel(each)
+            if job_id is None and not named and time.time() - asked.stat().st_mtime < self._late_s:
+                raise BackendDownError("cancelled; Slurm has not told yet whether it made a job of it")
+        if (job.directory / CANCEL).exists():
+            (job.directory / CANCEL).rename(job.directory / CANCELLED)
+
+    @property
+    def _late_s(self) -> float:
+        """So long after we asked for a job, slurmrestd may still hand that on to slurmctld."""
+        return LATE * self.slurm.settings.request_timeout_s
 
     async def adopt(self) -> list[Job]:
         """See ``Backend``. What is in the index has been submitted."""

@@ -12,6 +12,7 @@ from anyio import Path
 from pydantic import ValidationError
 
 from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.backends.outage import Outage
 from services.launcher.backends.slurm.answers import UNKNOWN_JOB, Answer, SlurmJob
 from services.launcher.backends.slurm.requests import KNOWN, Body, common_version, served_versions
 from services.launcher.slurm_settings import SlurmSettings
@@ -30,11 +31,13 @@ class Slurmrestd:
 
     Attributes:
         version: of its interface; empty until it was asked which it serves.
+        outage: an old slurmrestd hangs while slurmctld is away.
     """
 
     settings: SlurmSettings
     http: httpx.AsyncClient
     version: str = field(default="")
+    outage: Outage = field(default_factory=Outage)
 
     async def submit(self, body: Body) -> Answer:
         """The answer has a job's id, also where it has errors."""
@@ -60,7 +63,8 @@ class Slurmrestd:
             BackendDownError: there is none, or slurmrestd does not answer.
         """
         if not self.version:
-            self.version = self.settings.api_version or await self._highest()
+            with self.outage.noticed():
+                self.version = self.settings.api_version or await self._highest()
         return self.version
 
     async def _highest(self) -> str:
@@ -73,6 +77,10 @@ class Slurmrestd:
 
     async def _call(self, method: str, path: str, body: Body | None = None) -> Answer:
         version = await self.negotiated()
+        with self.outage.noticed():
+            return await self._asked(version, method, path, body)
+
+    async def _asked(self, version: str, method: str, path: str, body: Body | None) -> Answer:
         response = await self._request(method, f"/slurm/{version}/{path}", body)
         answer = _read(response)
         for warning in answer.warnings:
