@@ -1,7 +1,6 @@
 """`mxmesh announce`: say to the mesh what GDA would say."""
 
 import sys
-import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from cli.console import JsonOption, explained, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, NoMeshError, find_broker
-from cli.world import outside
+from cli.world import ask
 from shared.bus import BrokerError
 from shared.messages import CollectionStarts
 from shared.settings import BrokerSettings
@@ -74,19 +73,9 @@ def _value(text: str) -> Any:  # noqa: ANN401 - any JSON value
 
 async def _announce(body: bytes, settings: BrokerSettings, wait_s: float) -> dict[str, Any] | None:
     """The mesh's answer; None if it did not come in time."""
-    topology = Topology(settings.prefix)
-    answers = f"/temp-queue/answers-{uuid.uuid4().hex}"
-    headers = {"reply-to": answers, "correlation-id": uuid.uuid4().hex, "content-type": "application/json"}
-    async with (
-        outside(settings) as bus,
-        bus.subscribe(answers, prefetch=1) as deliveries,
-    ):
-        await bus.send_raw(topology.source(CollectionStarts, "ingester"), body, headers)
-        with anyio.move_on_after(wait_s):
-            async for delivery in deliveries:
-                await bus.settle(delivery)
-                return dict(orjson.loads(delivery.body))
-    return None
+    destination = Topology(settings.prefix).source(CollectionStarts, "ingester")
+    answer = await ask(settings, destination, body, wait_s)
+    return None if answer is None else dict(orjson.loads(answer))
 
 
 def _show(answer: dict[str, Any] | None, wait_s: float) -> None:

@@ -58,13 +58,23 @@ def find_run(mesh: RunningMesh, run_id: str) -> dict[str, Any]:
     Raises:
         UnknownRunError: there is none, or more than one.
     """
+    if (found := find_known_run(mesh, run_id)) is None:
+        raise UnknownRunError(f"no single run {run_id!r}; `mxmesh runs` lists them")
+    return found
+
+
+def find_known_run(mesh: RunningMesh, run_id: str) -> dict[str, Any] | None:
+    """The same; None: the mesh has not heard of it.
+
+    Raises:
+        UnknownRunError: several begin so.
+    """
     found = [run for run in known_runs(mesh) if run["ref"]["run_id"].startswith(run_id.lower())]
     exact = [run for run in found if run["ref"]["run_id"] == run_id.lower()]
-    if len(exact or found) != 1:
+    if len(exact or found) > 1:
         names = ", ".join(run["ref"]["run_id"] for run in found[:5])
-        hint = f"these begin so: {names}" if found else "`mxmesh runs` lists them"
-        raise UnknownRunError(f"no single run {run_id!r}; {hint}")
-    return (exact or found)[0]
+        raise UnknownRunError(f"no single run {run_id!r}; these begin so: {names}")
+    return next(iter(exact or found), None)
 
 
 def _is_wanted(run: dict[str, Any], collection: int | None, state: RunState | None) -> bool:

@@ -8,6 +8,8 @@ from typing import Protocol
 from shared.messages import Message
 from shared.topology import Topology
 
+ANSWERABLE = ("/queue/", "/topic/", "/temp-queue/", "/remote-temp-queue/", "/temp-topic/", "/remote-temp-topic/")
+
 
 class BrokerError(Exception):
     """The broker refused something, or cannot be reached."""
@@ -37,6 +39,17 @@ class Delivery:
     def message_id(self) -> str:
         """The broker's id: the same again when this message is delivered again."""
         return self.headers.get("message-id", "")
+
+    @property
+    def reply_to(self) -> str | None:
+        """Where its sender wants to be answered; what is no STOMP destination is left alone."""
+        named = self.headers.get("reply-to", "")
+        return named if named.startswith(ANSWERABLE) else None
+
+    @property
+    def correlation_id(self) -> str | None:
+        """By which its sender knows the answer again."""
+        return self.headers.get("correlation-id")
 
 
 class Bus(Protocol):

@@ -71,6 +71,7 @@ ROUTES = (
         for name, urgency in (("process-collection", PRIMARY), ("process-collection.secondary", SECONDARY))
     ),
     Route(m.CancelProcessing, WORLD, Q, "cancel-processing", ("launcher",), priority=7),
+    Route(m.CancellationTaken, "launcher", R, "{reply_to}", (WORLD,)),
     Route(m.SpotsFound, "spotfinder", V, "SpotsFound", ("writer", "aggregator"), priority=6, rotation_priority=4),
     Route(m.RunChanged, "launcher", V, "RunChanged", ("aggregator",)),
     Route(m.ProcessingResult, "launcher", Q, "{family}-results", ("writer",)),

@@ -11,7 +11,6 @@ from pydantic_core import ErrorDetails
 from shared.bus import Delivery
 from shared.messages import CollectionEnds, CollectionStarts, data_collection_event
 
-ANSWERABLE = ("/queue/", "/topic/", "/temp-queue/", "/remote-temp-queue/", "/temp-topic/", "/remote-temp-topic/")
 EXAMPLE = "compare with docs/messages/example-gridscan.json, or let `mxmesh announce` write the message"
 
 
@@ -38,14 +37,8 @@ class Announced:
 
     @classmethod
     def of(cls, delivery: Delivery) -> "Announced":
-        """Body and headers of a delivery; a reply-to that is no STOMP destination is left alone."""
-        reply_to = delivery.headers.get("reply-to", "")
-        return cls(
-            body=delivery.body,
-            message_id=delivery.message_id,
-            reply_to=reply_to if reply_to.startswith(ANSWERABLE) else None,
-            correlation_id=delivery.headers.get("correlation-id"),
-        )
+        """Body and headers of a delivery."""
+        return cls(delivery.body, delivery.message_id, delivery.reply_to, delivery.correlation_id)
 
 
 def read_event(body: bytes) -> CollectionStarts | CollectionEnds:

@@ -5,7 +5,7 @@ from typing import get_args
 
 from services.launcher.backends import Backend
 from services.launcher.backends.choice import chosen_backend
-from services.launcher.cancellations import Cancellations
+from services.launcher.cancellations import AskedCancel, Cancellations
 from services.launcher.handler import cancel, launch
 from services.launcher.inflight import InFlight
 from services.launcher.launcher import Launcher
@@ -31,7 +31,7 @@ async def take_part(settings: Settings, backend: Backend, member: Member) -> Non
     member.tasks.start_soon(supervise, launcher)
     source = partial(settings.topology.source, service="launcher")
     cancels = source(CancelProcessing)
-    await member.listen(Inbox(cancels, body_as(CancelProcessing), partial(cancel, launcher=launcher), prefetch=1))
+    await member.listen(Inbox(cancels, AskedCancel.of, partial(cancel, launcher=launcher), prefetch=1))
     handler = partial(launch, launcher=launcher)
     for urgency in get_args(Urgency):
         requests = source(ProcessCollection, urgency=urgency)

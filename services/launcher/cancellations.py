@@ -5,7 +5,28 @@ from hashlib import sha256
 from pathlib import Path
 
 from services.launcher.remembered import recall, remember
+from shared.bus import Delivery
 from shared.messages import CancelProcessing, CollectionRef, ProcessCollection
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCancel:
+    """A cancellation as it came."""
+
+    message: CancelProcessing
+    reply_to: str | None = None
+    correlation_id: str | None = None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "AskedCancel":
+        """Body and headers of a delivery."""
+        message = CancelProcessing.model_validate_json(delivery.body)
+        return cls(message, delivery.reply_to, delivery.correlation_id)
+
+    @property
+    def collection(self) -> CollectionRef | None:
+        """For the spans and the log."""
+        return self.message.collection
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A processing request in, a submitted run out; what cannot run is a failed result, never silence."""
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from functools import partial
@@ -9,6 +10,7 @@ from anyio import to_thread
 from opentelemetry import trace
 
 from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.cancellations import AskedCancel
 from services.launcher.holding import WAITING, hold, take_slot, take_slot_with_space
 from services.launcher.installed import missing_software
 from services.launcher.launcher import Launcher, Waiting
@@ -20,7 +22,9 @@ from services.launcher.retries import explained
 from services.launcher.runs import Job, RunDirectory, RunStatus
 from services.launcher.telling import changed, not_begun
 from shared import telemetry
-from shared.messages import CancelProcessing, Message, ProcessCollection, RunState
+from shared.messages import CancellationTaken, CancelProcessing, Message, ProcessCollection, RunState, now
+
+log = logging.getLogger(__name__)
 
 
 async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterator[Message]:
@@ -102,18 +106,26 @@ async def _hand_over(job: Job, launcher: Launcher) -> str:
     return ""
 
 
-async def cancel(message: CancelProcessing, launcher: Launcher) -> AsyncIterator[Message]:
+async def cancel(asked: AskedCancel, launcher: Launcher) -> AsyncIterator[Message]:
     """End what runs, and let nothing begin that was asked for before; what is unknown is remembered all the same."""
+    message = asked.message
     await to_thread.run_sync(launcher.cancellations.add, message)
-    for job in launcher.flights.jobs():
-        if message.concerns(job.request):
-            await launcher.backend.cancel(job)
-    for waiting in launcher.waiting:
-        if message.concerns(waiting.request):
-            waiting.scope.cancel()
-    nothing: tuple[Message, ...] = ()
-    for reply in nothing:
-        yield reply
+    submitted = [job for job in launcher.flights.jobs() if message.concerns(job.request)]
+    for job in submitted:
+        await launcher.backend.cancel(job)
+    waiting = [each for each in launcher.waiting if message.concerns(each.request)]
+    for each in waiting:
+        each.scope.cancel()
+    taken = CancellationTaken(
+        cancel=message,
+        stopped=tuple(job.run_id for job in submitted),
+        withdrawn=tuple(each.request.run_id for each in waiting),
+        answered_at=now(),
+        reply_to=asked.reply_to,
+        correlation_id=asked.correlation_id,
+    )
+    log.info("%s: %s; %s", message.subject, message, ", ".join(taken.runs) or "nothing of it is in hand, so remembered")
+    yield taken
 
 
 async def _cancelled(request: ProcessCollection, launcher: Launcher) -> CancelProcessing | None:

@@ -31,6 +31,7 @@ from shared.messages.images import (
 )
 from shared.messages.processing import (
     Alternative as Alternative,
+    CancellationTaken as CancellationTaken,
     CancelProcessing as CancelProcessing,
     Parameters as Parameters,
     PipelineFamily as PipelineFamily,

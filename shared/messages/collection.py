@@ -134,10 +134,10 @@ data_collection_event: TypeAdapter[CollectionStarts | CollectionEnds] = TypeAdap
 
 
 class Answer(Message):
-    """What the ingester answers to an announcement; also sent to the announcement's reply-to."""
+    """What a service answers to a message from outside; also sent to that message's reply-to."""
 
-    reply_to: str | None = Field(default=None, description="STOMP destination that the announcement named")
-    correlation_id: str | None = Field(default=None, description="the announcement's correlation-id header")
+    reply_to: str | None = Field(default=None, description="STOMP destination that the message named")
+    correlation_id: str | None = Field(default=None, description="the message's correlation-id header")
     answered_at: Moment
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import orjson
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
-from shared.messages.collection import Collection, UnitCell
+from shared.messages.collection import Answer, Collection, UnitCell
 from shared.messages.envelope import CollectionRef, Message, Moment, Part, now
 
 PipelineFamily = Literal["dials", "xia2", "fast_dp", "autoPROC"]
@@ -66,9 +66,29 @@ class CancelProcessing(Message):
         of_pipeline = self.pipeline is None or self.pipeline == request.pipeline
         return self.collection == request.collection.ref and of_pipeline and request.asked_at <= self.cancelled_at
 
+    @property
+    def subject(self) -> str:
+        """What shall not begin or not go on, in words."""
+        of_pipeline = f" by {self.pipeline}" if self.pipeline else ""
+        return self.run_id or f"processing of {self.collection}{of_pipeline}"
+
     def __str__(self) -> str:
         by = f" by {self.cancelled_by}" if self.cancelled_by else ""
         return f"cancelled{by}" + (f": {self.reason}" if self.reason else "")
+
+
+class CancellationTaken(Answer):
+    """What a cancellation came upon. Requests that it concerns and that come later end as cancelled, too."""
+
+    schema_: Literal["cancellation-taken/1"] = Field(default="cancellation-taken/1", alias="schema")
+    cancel: CancelProcessing
+    stopped: tuple[str, ...] = Field(default=(), description="ids of runs that had been submitted; their ends follow")
+    withdrawn: tuple[str, ...] = Field(default=(), description="ids of runs that had not; they do not begin")
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Ids of all runs that end because of it; empty: the launcher had none of them in hand."""
+        return (*self.stopped, *self.withdrawn)
 
 
 class RunState(StrEnum):

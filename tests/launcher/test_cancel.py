@@ -6,9 +6,12 @@ import anyio
 import pytest
 from pydantic import ValidationError
 
-from services.launcher.cancellations import Cancellations
+from services.launcher.cancellations import AskedCancel, Cancellations
+from services.launcher.handler import cancel
 from services.launcher.runs import RunDirectory
-from shared.messages import CancelProcessing, ProcessingResult, RunChanged, RunState, now
+from shared.bus import Delivery
+from shared.messages import CancellationTaken, CancelProcessing, ProcessingResult, RunChanged, RunState, now
+from shared.topology import Topology
 from tests.launcher.builders import FIRST, SLOW, job, request, table
 from tests.launcher.test_launcher import make, running
 
@@ -37,6 +40,31 @@ async def test_a_running_run_ends_cancelled_with_who_and_why(tmp_path):
         _, repeated = await mesh.results(2)
     assert repeated.reason == result.reason
     assert [(done.name, done.state) for done in result.steps] == [("first", "done"), ("slow", "failed")]
+
+
+async def test_what_a_cancellation_comes_upon_is_answered(tmp_path):
+    runs_now, waits, unknown = (request(tmp_path, attempt=attempt) for attempt in (1, 2, 3))
+    async with running(make(tmp_path, table(SLOW), slots=1)) as mesh:
+        mesh.ask(runs_now)
+        await runs(mesh, runs_now)
+        mesh.ask(waits)
+        await mesh.true(lambda: mesh.launcher.waiting)
+        mesh.cancel(run_id=unknown.run_id)
+        mesh.cancel(collection=runs_now.collection.ref)
+        await mesh.true(lambda: len(mesh.said(CancellationTaken)) == 2)
+    nothing, both = mesh.said(CancellationTaken)
+    assert (nothing.cancel.run_id, nothing.runs) == (unknown.run_id, ())
+    assert (both.stopped, both.withdrawn) == ((runs_now.run_id,), (waits.run_id,))
+
+
+async def test_the_answer_to_a_cancellation_goes_to_its_sender(tmp_path):
+    mesh = make(tmp_path, table())
+    message = CancelProcessing(run_id="i03-1-dials-0-1")
+    headers = {"reply-to": "/temp-queue/answers", "correlation-id": "17"}
+    asked = AskedCancel.of(Delivery(message.to_json(), headers, "/queue/cancel-processing"))
+    (answer,) = [reply async for reply in cancel(asked, mesh.launcher)]
+    assert (answer.cancel, answer.correlation_id) == (message, "17")
+    assert [target for _, target in Topology().destinations(answer)] == ["/temp-queue/answers"]
 
 
 async def test_a_collection_is_cancelled_with_all_its_runs(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from services.launcher.backends import BackendError
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.local import LocalBackend
-from services.launcher.cancellations import Cancellations
+from services.launcher.cancellations import AskedCancel, Cancellations
 from services.launcher.handler import cancel, launch
 from services.launcher.inflight import InFlight
 from services.launcher.launcher import Launcher
@@ -84,9 +84,7 @@ async def running(mesh):
             await member.listen(
                 Inbox(queue, body_as(ProcessCollection), partial(launch, launcher=mesh.launcher), prefetch=2)
             )
-        await member.listen(
-            Inbox(CANCELS, body_as(CancelProcessing), partial(cancel, launcher=mesh.launcher), prefetch=1)
-        )
+        await member.listen(Inbox(CANCELS, AskedCancel.of, partial(cancel, launcher=mesh.launcher), prefetch=1))
         yield mesh
         tasks.cancel_scope.cancel()
 

@@ -65,15 +65,52 @@ async def test_a_run_is_listed_followed_and_cancelled_by_its_user(mesh):
     (run,) = await listed(mesh, "--collection", str(collection.dcid), "--state", "cancelled")
     assert "wrong crystal" in run["detail"]
 
-    again = await mxmesh(mesh, "cancel", str(collection.dcid), "--json")
-    assert [run["state"] for run in orjson.loads(again.stdout)] == ["cancelled"]
+    again = await mxmesh(mesh, "cancel", asked.run_id)
+    assert (again.returncode, again.stdout.strip()) == (0, f"{asked.run_id}: cancelled, had ended before")
+    said = orjson.loads((await mxmesh(mesh, "cancel", str(collection.dcid), "--json")).stdout)
+    assert [run["state"] for run in said["runs"]] == ["cancelled"]
+    assert "stopped" not in said["answer"]
 
 
-@pytest.mark.parametrize("command", [("logs", "i03-0-none"), ("cancel", "i03-0-none"), ("cancel", "999999999")])
-async def test_an_unknown_run_is_answered_with_where_to_look(mesh, command):
+@pytest.mark.parametrize(
+    ("command", "advice"),
+    [
+        (("logs", "i03-0-none"), "`mxmesh runs` lists them"),
+        (("cancel", "999999999"), "`mxmesh status` lists what there is"),
+    ],
+)
+async def test_an_unknown_run_is_answered_with_where_to_look(mesh, command, advice):
     done = await mxmesh(mesh, *command)
     assert done.returncode == 1
-    assert "`mxmesh runs` lists them" in done.stderr
+    assert advice in done.stderr
+
+
+async def test_the_cancellation_of_what_nobody_knows_says_so_and_is_remembered(mesh):
+    asked = ProcessCollection(collection=rotation(mesh), pipeline="dials")
+    done = await mxmesh(mesh, "cancel", asked.run_id, "--reason", "not wanted")
+    assert done.returncode == 2
+    assert f"nothing is known of {asked.run_id}" in done.stdout
+    async with mesh.world() as bus:
+        await bus.publish(asked)
+
+    def ended():
+        runs = [run for view in mesh.status()["collections"] for run in view["runs"]]
+        return [run for run in runs if run["ref"]["run_id"] == asked.run_id and run["terminal"]]
+
+    (run,) = await mesh.until(ended, "the end of the cancelled run")
+    assert (run["state"], run["directory"]) == ("cancelled", None)
+    assert run["detail"].endswith("not wanted")
+
+
+async def test_a_collection_of_which_nothing_runs_is_answered_and_remembered(mesh):
+    collection = rotation(mesh)
+    async with mesh.world() as bus:
+        await bus.publish(CollectionStarts(**collection.model_dump(), event="start"))
+    known = KnownCollections(mesh.running.database)
+    await mesh.until(lambda: known.rotations(collection.visit, None, None), "the collection in the record")
+    done = await mxmesh(mesh, "cancel", str(collection.dcid), "--pipeline", "xia2-dials")
+    assert done.returncode == 2, done.stderr
+    assert f"nothing is known of processing of i03/{collection.dcid} by xia2-dials" in " ".join(done.stdout.split())
 
 
 async def test_a_collection_is_explained_and_processed_again_without_overwriting(mesh):
