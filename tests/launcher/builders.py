@@ -22,7 +22,7 @@ def step(name, shell, outputs=("done.txt",), **rules):
 
 FIRST = step("first", "echo 1 > first.txt", ("first.txt",))
 SECOND = step("second", "echo 2 > second.txt", ("second.txt",))
-SLOW = step("slow", "sleep 60; echo 3 > slow.txt", ("slow.txt",))
+SLOW = step("slow", "sleep 60 && echo 3 > slow.txt", ("slow.txt",))
 
 
 def pipeline(*steps, name="stand-in", **changes):

@@ -1,12 +1,12 @@
 """Places that cannot be reached: the launcher comes up all the same, follows what it remembers, holds and cancels."""
 
 import socket
+from dataclasses import dataclass
 
-import anyio
 import orjson
 import pytest
 
-from services.launcher.backends import BackendDownError
+from services.launcher.backends import BackendDownError, BackendSilentError
 from services.launcher.backends.choice import chosen_backend
 from services.launcher.backends.index import RunIndex
 from services.launcher.backends.outage import Outage
@@ -107,20 +107,48 @@ async def test_a_remembered_run_whose_folder_is_gone_is_lost(tmp_path):
     assert not job(tmp_path).directory.exists()
 
 
-async def test_a_place_that_hangs_is_not_asked_by_everybody():
-    outage, asked_for = Outage(), []
+@dataclass
+class Silent:
+    """A place that never answers, by a clock of its own."""
 
-    async def ask(seconds):
-        with outage.noticed():
-            asked_for.append(seconds)
-            await anyio.sleep(seconds)
-            raise BackendDownError(f"nobody answered within {seconds} s")
+    at: float = 1000.0
+    tries: int = 0
 
-    for seconds in (0.5, 1):
-        with pytest.raises(BackendDownError, match=r"within 0.5 s"):
-            await ask(seconds)
-    assert asked_for == [0.5]
-    outage.until = 0
-    with pytest.raises(BackendDownError, match="within 0 s"):
-        await ask(0)
-    assert asked_for == [0.5, 0]
+    def __post_init__(self):
+        self.outage = Outage(clock=lambda: self.at)
+
+    def ask(self, patience_s):
+        with pytest.raises(BackendSilentError, match="nobody answers"), self.outage.noticed():
+            self._wait_in_vain(patience_s)
+
+    def _wait_in_vain(self, patience_s):
+        self.tries += 1
+        self.at += patience_s
+        raise BackendSilentError("nobody answers")
+
+
+def test_a_place_that_hangs_is_left_alone_three_times_as_long_as_it_was_waited_for():
+    place = Silent()
+    for _ in range(3):
+        place.ask(patience_s=10)
+    assert place.tries == 1
+    place.at += 29.9
+    place.ask(patience_s=10)
+    assert place.tries == 1
+    place.at += 0.1
+    place.ask(patience_s=10)
+    assert place.tries == 2
+
+
+def test_a_place_that_refuses_at_once_is_asked_again_at_once():
+    place = Silent()
+    place.ask(patience_s=0)
+    place.ask(patience_s=0)
+    assert place.tries == 2
+
+
+def test_a_place_that_answers_is_not_silent_whatever_it_says():
+    outage = Outage(clock=iter(range(10)).__next__)
+    for _ in range(2):
+        with pytest.raises(BackendDownError, match="no token"), outage.noticed():
+            raise BackendDownError("no token")

@@ -13,6 +13,10 @@ class BackendDownError(BackendError):
     """The place cannot be reached now; try again later."""
 
 
+class BackendSilentError(BackendDownError):
+    """The place does not answer: each further question would cost the whole wait for it."""
+
+
 class Backend(Protocol):
     """Starts runs and knows them again after a restart."""
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import aiohttp
 from kubernetes_asyncio import client, config
 
-from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.backends import BackendDownError, BackendError, BackendSilentError
 from services.launcher.backends.kubernetes.manifest import Manifest
 from services.launcher.backends.kubernetes.reading import ClusterJob, Pod, PodList
 from services.launcher.backends.outage import Outage
@@ -101,7 +101,7 @@ class Cluster:
                 async with client.ApiClient(await self._configuration()) as api:
                     yield api
             except (aiohttp.ClientError, TimeoutError) as fault:
-                raise BackendDownError(f"the API server of Kubernetes does not answer: {fault!r}") from fault
+                raise BackendSilentError(f"the API server of Kubernetes does not answer: {fault!r}") from fault
             except client.ApiException as refusal:
                 raise _fault(refusal) from refusal
 

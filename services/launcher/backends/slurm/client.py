@@ -11,7 +11,7 @@ import httpx
 from anyio import Path
 from pydantic import ValidationError
 
-from services.launcher.backends import BackendDownError, BackendError
+from services.launcher.backends import BackendDownError, BackendError, BackendSilentError
 from services.launcher.backends.outage import Outage
 from services.launcher.backends.slurm.answers import UNKNOWN_JOB, Answer, SlurmJob
 from services.launcher.backends.slurm.requests import KNOWN, Body, common_version, served_versions
@@ -97,7 +97,7 @@ class Slurmrestd:
         try:
             response = await self.http.request(method, path, json=body, headers=headers)
         except httpx.TransportError as fault:
-            raise BackendDownError(self._unreachable(fault)) from fault
+            raise BackendSilentError(self._unreachable(fault)) from fault
         if response.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             raise BackendDownError(self._token_advice(f"HTTP {response.status_code}"))
         return response
@@ -109,7 +109,7 @@ class Slurmrestd:
             version, self.version = self.version, ""
             raise BackendDownError(f"slurmrestd does not serve {version}; leave slurm.api_version out to let it choose")
         if numbers & NO_CONTROLLER:
-            raise BackendDownError(f"slurmrestd does not reach slurmctld: {words}")
+            raise BackendSilentError(f"slurmrestd does not reach slurmctld: {words}")
         if numbers & AUTHENTICATION or "Unspecified error" in words:
             raise BackendDownError(self._token_advice(words))
         raise BackendError(
