@@ -30,13 +30,17 @@ SHELLS = [
 ]
 CELL = [78.9, 78.9, 37.1, 90.0, 90.0, 90.0]
 INDEX_LOG = """\
+model 1 (9980 reflections):
+Refined crystal models:
+model 1 (9990 reflections):
+    Unit cell: 78.910(3), 78.910(3), 37.110(2), 90.0, 90.0, 90.0
 RMSDs by experiment:
 +------------+-------------+---------------+-------------+
 |   Imageset |   # indexed |   # unindexed | % indexed   |
 |------------+-------------+---------------+-------------|
 |          0 |         310 |            12 | 96.3%       |
 +------------+-------------+---------------+-------------+
-Final refined crystal models:
+Refined crystal models:
 model 1 (10040 reflections):
     Unit cell: 78.900(1), 78.900(1), 37.100(1), 90.0, 90.0, 90.0
 model 2 (600 reflections):

@@ -46,6 +46,7 @@ async def test_dials_finds_cell_and_space_group_of_a_rotation_that_is_being_writ
     assert inner.d_min_A > outer.d_min_A
     assert outer.d_min_A == pytest.approx(overall.d_min_A, abs=0.01)
     assert result.reduction.n_indexed > 0.9 * result.reduction.n_spots
+    assert result.reduction.n_indexed_by_lattice == (result.reduction.n_indexed,)
     assert result.programs["dials"].startswith("3.")
     assert {Path(file.path).name for file in result.files} >= {"merged.mtz", "scaled_unmerged.mtz", "dials.report.html"}
 

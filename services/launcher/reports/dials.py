@@ -44,7 +44,7 @@ MODELS = ("scaled.expt", "symmetrized.expt", "integrated.expt", "refined.expt", 
 
 
 N_DIMENSIONS = 3
-FINAL_MODELS = "Final refined crystal models:"
+REFINED_MODELS = re.compile(r"^(?:Final r|R)efined crystal models:", re.MULTILINE)
 
 
 def read_dials(directory: Path) -> Findings:
@@ -85,8 +85,9 @@ def _n_indexed(log: str) -> int | None:
 
 
 def _by_lattice(log: str) -> tuple[int, ...]:
-    """Of the crystals that indexing ended with."""
-    models = re.findall(r"^model \d{1,4} \((\d{1,12}) reflections\):", log.rpartition(FINAL_MODELS)[2], re.MULTILINE)
+    """Of the crystals that indexing ended with: they are listed after each cycle of refinement."""
+    final = "".join(REFINED_MODELS.split(log)[1:][-1:])
+    models = re.findall(r"^model \d{1,4} \((\d{1,12}) reflections\):", final, re.MULTILINE)
     counts = (read_whole(digits) for digits in models)
     return tuple(count for count in counts if count is not None)
 
