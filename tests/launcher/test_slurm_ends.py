@@ -5,12 +5,12 @@ import signal
 
 import pytest
 
+from benchmarks.slurm_cluster import wait_for
 from services.launcher.backends.choice import chosen_backend
 from services.launcher.backends.slurm.backend import SUBMITTED
 from services.launcher.runs import RunDirectory
 from shared.messages import RunState
 from tests.launcher.builders import FIRST, SLOW, job, settings
-from tests.launcher.slurm_cluster import wait_for
 from tests.launcher.slurm_runs import claimed, drained, end, job_id, job_is, make_silent
 from tests.launcher.test_memory import hungry
 from tests.launcher.test_wrapper import running_step

@@ -3,10 +3,12 @@
 import getpass
 import os
 import signal
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -163,7 +165,24 @@ class SlurmCluster:
             daemon.wait(20)
 
 
-def wait_for(condition, what: str, limit_s: float = READY_S) -> None:
+@contextmanager
+def running_slurm() -> Iterator[SlurmCluster]:
+    """In a folder of its own, with a short path for the unix socket; both end with the context."""
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    running = SlurmCluster(folder)
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder)
+
+
+def wait_for(condition: Callable[[], bool], what: str, limit_s: float = READY_S) -> None:
+    """Look again and again until it holds.
+
+    Raises:
+        TimeoutError: it did not.
+    """
     end = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end:
