@@ -48,7 +48,7 @@ KillWait=3
 MailProg=/bin/true
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
-PartitionName={partition} Nodes={host} Default=YES MaxTime=1:00:00 State=UP
+PartitionName={partition} Nodes={host} Default=YES MaxTime=2:00:00 State=UP
 """
 
 

@@ -30,6 +30,15 @@ class Processed:
     until_started_s: float
     result: ProcessingResult
 
+    @property
+    def idle_s(self) -> float:
+        """How much of it no program of the run was at work [s]."""
+        return self.seconds - sum(step.seconds or 0 for step in self.result.steps)
+
+    def times(self) -> dict[str, float]:
+        """What was measured [s]."""
+        return {"seconds": self.seconds, "until_started_s": self.until_started_s, "idle_s": self.idle_s}
+
 
 @dataclass(frozen=True)
 class Rig:
