@@ -167,6 +167,12 @@ class RunDirectory:
         """Write how it ended, unless that is already written."""
         wrapper.write_once(self.path / wrapper.EXIT, ending.model_dump(mode="json"))
 
+    def amend(self, ending: Ending) -> None:
+        """Replace how it ended: a wrapper that was stopped does not know why."""
+        draft = self.path / f".{wrapper.EXIT}.amended"
+        draft.write_text(ending.model_dump_json())
+        draft.replace(self.path / wrapper.EXIT)
+
     def steps(self) -> tuple[StepRecord, ...]:
         """The latest word on every step, in order."""
         latest = {record.name: record for record in self._step_records()}

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.launcher.kubernetes.cluster import missing, shared_volume
+from tests.launcher.kubernetes.runs import make
 
 PROMISED = "MXMESH_CLUSTER_PROMISED" in os.environ
 
@@ -39,3 +40,8 @@ def folder(volume, request):
     mine.mkdir(mode=0o777)
     yield mine
     os.umask(before)
+
+
+@pytest.fixture
+def backend(volume, folder):
+    return make(volume, folder)

@@ -16,7 +16,7 @@ from simulator.demo import demo_rotation
 from simulator.frames import cached_frames
 from tests.launcher.builders import request
 from tests.launcher.kubernetes.cluster import STATE
-from tests.launcher.kubernetes.test_jobs import make as make_backend
+from tests.launcher.kubernetes.runs import make as make_backend
 from tests.launcher.test_dials import QUICK
 from tests.launcher.test_launcher import make, running
 

@@ -71,14 +71,16 @@ def test_each_case_has_its_state_and_its_words(found, pods, known, state, detail
 
 
 STOPS = {
-    "deleted by somebody": (None, None),
-    "being deleted": (job(**DELETED), None),
-    "deadline": (OVERDUE, RunState.TIMED_OUT),
-    "taken from its node": (job(), RunState.LOST),
+    "deleted by somebody": (None, [], RunState.LOST, "deleted"),
+    "being deleted": (job(**DELETED), [pod("Failed", DISRUPTED)], RunState.LOST, "deleted"),
+    "deadline": (OVERDUE, [pod("Failed", DISRUPTED)], RunState.TIMED_OUT, "deadline"),
+    "taken from its node": (job(), [pod("Failed", DISRUPTED)], RunState.LOST, "drained"),
+    "its pod deleted by somebody": (job(), [PENDING], RunState.LOST, "no reason given"),
 }
 
 
-@pytest.mark.parametrize(("found", "state"), STOPS.values(), ids=STOPS)
-def test_a_stop_that_nobody_asked_for_has_a_cause(found, state):
-    said = stopped_by(found, [pod("Failed", DISRUPTED)])
-    assert (said.state if said else None) is state
+@pytest.mark.parametrize(("found", "pods", "state", "detail"), STOPS.values(), ids=STOPS)
+def test_a_stop_that_nobody_asked_for_has_a_cause(found, pods, state, detail):
+    said = stopped_by(found, pods)
+    assert said.state is state
+    assert detail in said.detail

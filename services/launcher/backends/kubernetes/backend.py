@@ -130,12 +130,16 @@ class KubernetesBackend:
         return RunStatus(ending.state, ending.steps, ending)
 
     async def _explained_stop(self, job: Job, ending: Ending) -> RunStatus:
-        """Nobody here asked for it: the deadline of the Job, a drained node, or somebody who deleted the Job."""
+        """Nobody here asked for it: the deadline of the Job, a drained node, or somebody who deleted the Job.
+
+        That is written down: Kubernetes will forget it.
+        """
         name = job_name(job.run_id)
         said = stopped_by(await self.cluster.job(name), await self.cluster.pods(name))
-        if said is not None:
-            reason = f"{said.detail}; {ending.reason}"
-            ending = ending.model_copy(update={"state": said.state, "reason": reason})
+        ending = ending.model_copy(update={"state": said.state, "reason": f"{said.detail}; {ending.reason}"})
+        await to_thread.run_sync(RunDirectory(job.directory).amend, ending)
+        if ending.state is RunState.LOST:  # what replaces its pod would do nothing
+            await self.cluster.delete(name)
         return RunStatus(ending.state, ending.steps, ending)
 
     async def cancel(self, job: Job) -> None:

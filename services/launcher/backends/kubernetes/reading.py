@@ -12,6 +12,7 @@ from shared.messages import RunState
 OUT_OF_MEMORY = "out of memory, raise memory_gb of its pipeline"
 DEADLINE = "DeadlineExceeded"
 PAST_DEADLINE = "given up by Kubernetes at the deadline of its Job"
+DELETED = "its Job was deleted"
 
 
 class Part(BaseModel):
@@ -136,7 +137,7 @@ def read(job: ClusterJob | None, pods: Sequence[Pod], *, claimed: bool, cancelle
     if living := [pod for pod in pods if pod.lives]:
         return RunStatus(RunState.RUNNING if claimed else RunState.QUEUED, detail=waiting_reason(living[-1]))
     if job is None or job.metadata.deletion_timestamp:
-        return RunStatus(RunState.CANCELLED if cancelled else RunState.LOST, detail="its Job was deleted")
+        return RunStatus(RunState.CANCELLED if cancelled else RunState.LOST, detail=DELETED)
     return _finished(job, pods)
 
 
@@ -167,10 +168,10 @@ def ran_out_of_memory(pods: Sequence[Pod]) -> bool:
     return any(pod.ending and pod.ending.reason == "OOMKilled" for pod in pods)
 
 
-def stopped_by(job: ClusterJob | None, pods: Sequence[Pod]) -> RunStatus | None:
-    """Why the cluster stopped a run that nobody cancelled; None: somebody deleted its Job."""
+def stopped_by(job: ClusterJob | None, pods: Sequence[Pod]) -> RunStatus:
+    """Why a wrapper was told to stop although nobody cancelled its run."""
     if job is None or job.metadata.deletion_timestamp:
-        return None
+        return RunStatus(RunState.LOST, detail=DELETED)
     failure = holding(job.status.conditions, "Failed", "FailureTarget")
     if failure and failure.reason == DEADLINE:
         return RunStatus(RunState.TIMED_OUT, detail=PAST_DEADLINE)
@@ -183,7 +184,7 @@ def _exit_words(ending: Terminated) -> str:
 
 
 def _said(condition: Condition | None) -> str:
-    return _joined(condition.reason, condition.message) if condition else ""
+    return _joined(condition.reason, condition.message) if condition else _joined()
 
 
 def _joined(*words: str | None) -> str:
