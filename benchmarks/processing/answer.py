@@ -39,6 +39,7 @@ def times(backend: str, runs: list[Processed], by_hand_s: float) -> list[Figure]
         Figure(f"{backend}: request to result in the database", seconds, "s"),
         Figure(f"{backend}: request to first program", min(run.until_started_s for run in runs), "s"),
         Figure(f"{backend}: of all the time, no program ran for", min(run.idle_s for run in runs), "s"),
+        Figure(f"{backend}: CPU time of broker and services", min(run.mesh_cpu_s for run in runs), "s"),
         Figure(f"{backend}: overhead", 100 * (seconds / by_hand_s - 1), "%", OVERHEAD_PERCENT),
     ]
 

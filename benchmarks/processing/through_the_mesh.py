@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 
-from cli.mesh import Plan, start_mesh
+from cli.mesh import Mesh, Plan, start_mesh
 from cli.world import outside
 from shared.messages import Collection, Parameters, ProcessCollection, ProcessingRecorded, ProcessingResult
 from shared.stomp import StompBus
@@ -24,10 +25,12 @@ class Processed:
     Attributes:
         seconds: from the request to the result in the database [s].
         until_started_s: from the request to the first program's start [s].
+        mesh_cpu_s: CPU time of broker and services meanwhile [s].
     """
 
     seconds: float
     until_started_s: float
+    mesh_cpu_s: float
     result: ProcessingResult
 
     @property
@@ -37,13 +40,19 @@ class Processed:
 
     def times(self) -> dict[str, float]:
         """What was measured [s]."""
-        return {"seconds": self.seconds, "until_started_s": self.until_started_s, "idle_s": self.idle_s}
+        return {
+            "seconds": self.seconds,
+            "until_started_s": self.until_started_s,
+            "idle_s": self.idle_s,
+            "mesh_cpu_s": self.mesh_cpu_s,
+        }
 
 
 @dataclass(frozen=True)
 class Rig:
     """A working mesh, and a bus to ask it."""
 
+    mesh: Mesh
     bus: StompBus
 
     async def process(self, collection: Collection, parameters: Parameters, attempt: int) -> Processed:
@@ -55,7 +64,7 @@ class Rig:
         request = ProcessCollection(collection=collection, pipeline="dials", parameters=parameters, attempt=attempt)
         heard = "/topic/VirtualTopic.ProcessingRecorded"
         async with self.bus.subscribe(heard, prefetch=1) as deliveries:
-            asked_at, begun = time.time(), time.perf_counter()
+            asked_at, begun, used_s = time.time(), time.perf_counter(), self.cpu_s()
             await self.bus.publish(request)
             with anyio.fail_after(PATIENCE_S):
                 async for delivery in deliveries:
@@ -66,7 +75,14 @@ class Rig:
         seconds = time.perf_counter() - begun
         if result.state != "succeeded" or result.started_at is None:
             raise AssertionError(f"{result.run.run_id} {result.state}: {result.reason}")
-        return Processed(seconds, result.started_at.timestamp() - asked_at, result)
+        return Processed(seconds, result.started_at.timestamp() - asked_at, self.cpu_s() - used_s, result)
+
+    def cpu_s(self) -> float:
+        """CPU time so far of broker, services and the spot finder's workers [s]; runs are no children of theirs."""
+        own = [self.mesh.broker.pid if self.mesh.broker else None, *(s.pid for s in self.mesh.services.values())]
+        parents = [psutil.Process(pid) for pid in own if pid]
+        processes = [*parents, *(child for parent in parents for child in parent.children(recursive=True))]
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 @asynccontextmanager
@@ -75,4 +91,4 @@ async def working_mesh(home: Path, data: Path, launcher: dict[str, Any]) -> Asyn
     overrides = {"launcher": {"niceness": 0, **launcher}}
     plan = Plan(home, (data,), page_port=0, overrides=overrides, tell=lambda _: None)
     async with start_mesh(plan) as mesh, outside(mesh.running.broker) as bus:
-        yield Rig(bus)
+        yield Rig(mesh, bus)
