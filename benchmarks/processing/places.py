@@ -53,6 +53,7 @@ def kubernetes(shared: Path, image: str) -> Iterator[LauncherSettings]:
             yield {
                 "backend": "kubernetes",
                 "hdf5_plugins": str(plugins),
+                "memory_gb": {"dials": 4},
                 "environment": {"HOME": "/tmp", "PATH": "/usr/bin:/bin"},  # noqa: S108 - the container's own
                 "kubernetes": {"kubeconfig": os.environ["KUBECONFIG"], "namespace": namespace, **_pod(shared, image)},
             }
@@ -74,7 +75,6 @@ def _pod(shared: Path, image: str) -> LauncherSettings:
     return {
         "image": image,
         "cpu": "100m",
-        "memory": "4Gi",
         "volumes": [{"path": str(shared), "host_path": str(shared)}],
         "run_as_user": os.getuid() or SOMEBODY,
         "run_as_group": os.getgid() or SOMEBODY,

@@ -15,7 +15,8 @@ PYTHON = Path("/usr/bin/python3")
 LIMIT_S = 60
 
 
-def make(volume, folder, **changes):
+def cluster_settings(volume, **changes):
+    """Runs of little need, as an ordinary user."""
     chosen = {
         "kubeconfig": KUBECONFIG,
         "namespace": volume.namespace,
@@ -27,8 +28,11 @@ def make(volume, folder, **changes):
         "run_as_group": 1000,
         "waiting_limit_s": 600,
     }
-    settings = KubernetesSettings.model_validate({**chosen, **changes})
-    return KubernetesBackend(RunIndex(folder / "state"), PYTHON, Cluster(settings))
+    return KubernetesSettings.model_validate({**chosen, **changes})
+
+
+def make(volume, folder, **changes):
+    return KubernetesBackend(RunIndex(folder / "state"), PYTHON, Cluster(cluster_settings(volume, **changes)))
 
 
 def planned(folder, *steps, **changes):

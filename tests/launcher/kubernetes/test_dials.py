@@ -1,57 +1,43 @@
-"""Real DIALS in a Job, on a simulated rotation: from the request to the result."""
+"""Real DIALS as a Kubernetes Job: the launcher is a process, and is killed meanwhile."""
 
+import json
 import os
 import shutil
-from pathlib import Path
 
-import anyio
 import pytest
-from anyio import to_thread
 
-from services.launcher.pipelines import TABLE
-from services.launcher.settings import Settings, bundled_hdf5_plugins
-from shared.messages import ProcessingResult, RunState
-from simulator.collection import write_live
-from simulator.demo import demo_rotation
-from simulator.frames import cached_frames
-from tests.launcher.builders import request
-from tests.launcher.kubernetes.cluster import STATE
-from tests.launcher.kubernetes.runs import make as make_backend
-from tests.launcher.test_dials import QUICK
-from tests.launcher.test_launcher import make, running
+from services.launcher.settings import bundled_hdf5_plugins
+from tests.launcher.kubernetes.cluster import STATE, kubectl
+from tests.launcher.kubernetes.runs import cluster_settings
+from tests.launcher.real_dials import assert_true, rotation, survive_a_kill, write_settings
 
 IMAGE = os.environ.get("MXMESH_TEST_DIALS_IMAGE", "docker.io/library/mxmesh-dials:test")
-WHY = "no image with DIALS: `.ci/cluster/build dials`, then .ci/cluster/up"
 is_there = "MXMESH_TEST_DIALS_IMAGE" in os.environ or (STATE.parent / "images/mxmesh-dials.tar").is_file()
 pytestmark = [
     pytest.mark.kubernetes,
+    pytest.mark.broker,
     pytest.mark.dials,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not is_there, reason=WHY),
+    pytest.mark.skipif(not is_there, reason="no image with DIALS: `.ci/cluster/build dials`, then .ci/cluster/up"),
 ]
 
 
-async def test_dials_finds_cell_and_space_group_in_a_job(volume, folder, tmp_path):
-    scan = demo_rotation()
-    asked = request(folder, "dials", number_of_images=scan.n_images, parameters=QUICK)
-    elsewhere = {
-        "python": Path("/usr/bin/python3"),
-        "hdf5_plugins": shutil.copytree(bundled_hdf5_plugins(), folder / "hdf5-plugins"),
-        "environment": {"HOME": "/tmp", "PATH": "/usr/bin:/bin"},
-        "processes": Settings().processes,
-        "memory_gb": {"dials": 4},
-    }
-    backend = make_backend(volume, folder, image=IMAGE, cpu="500m")
-    mesh = make(folder, TABLE, backend=backend, **elsewhere)
-    master = Path(asked.collection.master_path)
-    await to_thread.run_sync(write_live, scan, cached_frames(scan, tmp_path), master)
-    async with running(mesh):
-        mesh.ask(asked)
-        with anyio.fail_after(800):
-            while not mesh.said(ProcessingResult):
-                await anyio.sleep(0.1)
-    (result,) = mesh.said(ProcessingResult)
-    assert (result.state, result.reason) == (RunState.SUCCEEDED, None)
-    assert result.reduction.unit_cell == pytest.approx(scan.truth().cell, rel=0.002)
-    assert result.reduction.space_group in {"P 41 21 2", "P 43 21 2"}
-    assert result.reduction.shells[0].cc_half > 0.98
+async def test_a_rotation_is_processed_once_by_a_job_whose_launcher_is_killed(
+    volume, folder, broker, topology, tmp_path
+):
+    asked = await rotation(folder / "visit", tmp_path)
+    cluster = cluster_settings(volume, image=IMAGE)
+    settings = write_settings(
+        folder / "launcher.json",
+        broker,
+        topology,
+        backend="kubernetes",
+        kubernetes=cluster.model_dump(mode="json", exclude_unset=True),
+        hdf5_plugins=str(shutil.copytree(bundled_hdf5_plugins(), folder / "hdf5-plugins")),
+        environment={"HOME": "/tmp", "PATH": "/usr/bin:/bin"},
+        memory_gb={"dials": 4},
+    )
+    result = await survive_a_kill(asked, settings, broker, topology)
+    assert_true(result, asked)
+    pods = json.loads(kubectl("get", "pods", "--output=json", namespace=volume.namespace).stdout)["items"]
+    assert [pod["spec"]["containers"][0]["image"] for pod in pods].count(IMAGE) == 1
