@@ -8,17 +8,19 @@ from typing import Any
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from services.aggregator.board import Board
 from services.aggregator.health import Circumstances
+from services.aggregator.metrics import exposition
 from services.aggregator.record import CollectionRecord
 from services.aggregator.web.events import tell_changes
 from services.aggregator.web.formats import FILTERS, STATISTICS_ROWS
@@ -54,6 +56,10 @@ class Page:
         """Everything, as of this moment."""
         return status_of(self.board.state, self._circumstances(), self.beamline, self.topology)
 
+    def metrics(self) -> bytes:
+        """The same for Prometheus."""
+        return exposition(self.board.state, self._circumstances(), self.beamline)
+
     def _circumstances(self) -> Circumstances:
         return Circumstances(
             now=self.clock(),
@@ -86,6 +92,7 @@ def make_app(page: Page) -> Starlette:
         Route("/api/health", json.health),
         Route("/api/collections", json.collections),
         Route("/api/collections/{beamline}/{id:int}", json.collection),
+        Route("/metrics", lambda _: PlainTextResponse(page.metrics(), media_type=CONTENT_TYPE_PLAIN_0_0_4)),
         Route("/events", lambda _: StreamingResponse(tell_changes(page.board), media_type="text/event-stream")),
         Mount("/static", StaticFiles(directory=HERE / "static")),
         *probes(page.pulse),
