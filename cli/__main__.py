@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "cli.demo.command:demo",
     "status": "cli.status:status",
     "announce": "cli.announce:announce",
+    "check": "cli.check:check",
     "simulate": "cli.beamline:app",
     "find-spots": "cli.spots:find_spots",
     "centre": "cli.centring:centre",

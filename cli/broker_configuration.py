@@ -78,13 +78,14 @@ class BrokerFiles:
     def write_configuration(self, user: str, password: str, ports: dict[str, int], policy: Policy) -> None:
         """Write ``activemq.xml``; ``ports`` by scheme, on 127.0.0.1."""
         text = Template(TEMPLATE.read_text()).substitute(
+            placeholders="",
             directory=escape(str(self.directory)),
             user=escape(user),
             password=escape(password),
             redeliveries=policy.redeliveries,
             redelivery_ms=round(1000 * policy.redelivery_s),
             tls_context=self._tls_context(password) if ports.keys() & set(TLS_SCHEMES) else "",
-            connectors="\n      ".join(_connector(scheme, port) for scheme, port in ports.items()),
+            connectors="\n      ".join(connector(scheme, port) for scheme, port in ports.items()),
         )
         _write_private(self.directory / "conf" / "activemq.xml", text)
 
@@ -106,8 +107,9 @@ class BrokerFiles:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-n_lines:])
 
 
-def _connector(scheme: str, port: int) -> str:
-    name, uri = scheme.replace("+", "-"), f"{scheme}://127.0.0.1:{port}?{escape(OPTIONS)}"
+def connector(scheme: str, port: int, address: str = "127.0.0.1") -> str:
+    """The element of ``activemq.xml`` that listens."""
+    name, uri = scheme.replace("+", "-"), f"{scheme}://{address}:{port}?{escape(OPTIONS)}"
     return f'<transportConnector name="{name}" uri="{uri}"/>'
 
 

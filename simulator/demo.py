@@ -1,4 +1,4 @@
-"""The two collections of the demonstration: small enough for two cores, rich enough for sound results."""
+"""The collections of the demonstration and of checks: small enough for two cores, rich enough for sound results."""
 
 from simulator.crystal import Crystal
 from simulator.detector import Detector
@@ -25,6 +25,18 @@ def demo_grid() -> GridScan:
         ),
         loop=Ellipsoid((10, 10.5), (170, 130), 10),
         ice=Ellipsoid((13.5, 6.0), (40, 40)),
+    )
+
+
+def small_grid() -> GridScan:
+    """8 x 6 boxes, snaked: one thaumatin crystal."""
+    crystal = Crystal(THAUMATIN, "P41212", d_min=2.1, mosaicity=0.15, scale=900, seed=5)
+    return GridScan(
+        steps_x=8,
+        steps_y=6,
+        detector=Detector(model="500K", distance_mm=100),
+        beam=Beam(),
+        crystals=(MountedCrystal(crystal, Ellipsoid((4.6, 2.8), (50, 35), 20)),),
     )
 
 

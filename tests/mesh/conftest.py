@@ -19,12 +19,10 @@ from cli.home import NoMeshError, RunningMesh
 from cli.world import outside
 from shared.messages import CollectionRef, GridResult
 from shared.stomp import StompBus
-from simulator.crystal import Crystal
-from simulator.detector import Detector
+from simulator.demo import small_grid
 from simulator.frames import cached_frames
 from simulator.gda import Session
 from simulator.grid import GridScan
-from simulator.sample import Beam, Ellipsoid, MountedCrystal
 
 START_TIMEOUT_S = 180
 PATIENCE_S = 60
@@ -115,18 +113,9 @@ def _wait_until_up(home: Path, started: subprocess.Popen) -> RunningMesh:
     raise AssertionError(f"the mesh did not come up:\n{(home / 'up.log').read_text()}")
 
 
-@pytest.fixture(scope="session")
-def small_grid() -> GridScan:
-    """8 x 6 boxes, snaked, one crystal."""
-    crystal = Crystal((57.8, 57.8, 150.2, 90.0, 90.0, 90.0), "P41212", d_min=2.1, mosaicity=0.15, scale=900, seed=5)
-    outline = Ellipsoid((4.6, 2.8), (50, 35), 20)
-    return GridScan(
-        steps_x=8,
-        steps_y=6,
-        detector=Detector(model="500K", distance_mm=100),
-        beam=Beam(),
-        crystals=(MountedCrystal(crystal, outline),),
-    )
+@pytest.fixture(scope="session", name="small_grid")
+def small_grid_() -> GridScan:
+    return small_grid()
 
 
 @pytest.fixture(scope="session")
