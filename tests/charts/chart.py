@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def values_of(beamline: str) -> Path:
     return CHART / "beamlines" / f"{beamline}.yaml"
 
 
+@cache
 def template(
     release: str, *values: Path, namespace: str = "mx", arguments: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,7 @@
 """What of the chart is generated: equal to the code, strict, and the same in values, schema and services."""
 
+from itertools import pairwise
+
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -32,9 +34,7 @@ def test_the_defaults_say_what_the_models_say():
 
 def test_every_value_has_its_comment():
     lines = DEFAULTS.read_text().splitlines()
-    undocumented = [
-        line for above, line in zip(lines, lines[1:], strict=False) if ":" in line and "#" not in line + above
-    ]
+    undocumented = [line for above, line in pairwise(lines) if ":" in line and "#" not in line + above]
     assert undocumented == []
 
 
