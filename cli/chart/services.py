@@ -16,16 +16,16 @@ from services.writer.settings import Settings as WriterSettings
 from shared.settings import ServiceSettings
 
 FILLED_IN = {
-    "beamline": "beamline",
-    "mode": "mode",
-    "broker": "broker.*",
-    "data_roots": "data.roots",
-    "database_url": "services.<name>.database, or a file on the service's volume",
-    "state_directory": "a folder on the service's volume",
-    "probe_host": "the chart",
-    "probe_port": "the chart",
-    "page_host": "the chart",
-    "page_port": "the chart",
+    "beamline": "`beamline`",
+    "mode": "`mode`",
+    "broker": "`broker`",
+    "data_roots": "`data.roots`",
+    "database_url": "`services.<name>.database`, or a file on the service's volume",
+    "state_directory": "the service's volume",
+    "probe_host": "what a pod's probes need",
+    "probe_port": "what a pod's probes need",
+    "page_host": "what a pod's probes need",
+    "page_port": "what a pod's probes need",
 }
 """Settings that the chart computes, and the values they come from."""
 

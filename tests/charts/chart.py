@@ -17,6 +17,7 @@ HELM = str(BUILT) if BUILT.is_file() else shutil.which("helm")
 WHY = "no helm: `.ci/cluster/build helm` builds it"
 BEAMLINES = tuple(sorted(path.stem for path in (CHART / "beamlines").glob("*.yaml")))
 FULL = Path(__file__).parent / "full.yaml"
+SMALL = CHART / "ci/small-values.yaml"
 Manifest = dict[str, Any]
 
 

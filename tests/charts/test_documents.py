@@ -10,10 +10,10 @@ from cli.chart.documents import documents, schema
 from cli.chart.services import FILLED_IN, KINDS, Services
 from cli.chart.values import Root
 from shared.topology import SERVICES
-from tests.charts.chart import BEAMLINES, CHART, FULL, values_of
+from tests.charts.chart import BEAMLINES, CHART, FULL, SMALL, values_of
 
 DEFAULTS = CHART / "values.yaml"
-FILES = [DEFAULTS, FULL, *map(values_of, BEAMLINES)]
+FILES = [DEFAULTS, FULL, SMALL, *map(values_of, BEAMLINES)]
 
 
 @pytest.mark.parametrize("name", ["README.md", "files/activemq.xml", "values.schema.json", "values.yaml"])

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from shared.topology import SERVICES
-from tests.charts.chart import BEAMLINES, CHART, FULL, of_kind, pod_specs, render, template, values_of
+from tests.charts.chart import BEAMLINES, CHART, FULL, SMALL, of_kind, pod_specs, render, template, values_of
 
 OLDEST, NEWEST = "1.29", "1.37"
-CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL}
+CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL, "small": SMALL}
 OPERATORS = ("keda.sh", "monitoring.coreos.com", "external-secrets.io")
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "nfs"}
 """'restricted' allows all of these but NFS, which only example i04 uses, whose namespace must allow it."""
@@ -132,7 +132,7 @@ def test_every_claim_of_the_release_is_made_and_stays(case):
         for volume in pod["volumes"]
         if "persistentVolumeClaim" in volume
     }
-    given = {"dls", "scratch", "results", "dls-i03", "dls-i24"}
+    given = {"visits", "dls", "scratch", "results", "dls-i03", "dls-i24"}
     assert used - given == set(claims)
     assert {claim["metadata"]["annotations"]["helm.sh/resource-policy"] for claim in claims.values()} <= {"keep"}
 

@@ -8,9 +8,9 @@ import yaml
 from cli.chart.services import KINDS
 from cli.chart.values import Root
 from shared.topology import SERVICES, Topology
-from tests.charts.chart import BEAMLINES, FULL, of_kind, pod_specs, render, values_of
+from tests.charts.chart import BEAMLINES, FULL, SMALL, of_kind, pod_specs, render, values_of
 
-CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL}
+CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL, "small": SMALL}
 every_case = pytest.mark.parametrize("case", CASES)
 every_service = pytest.mark.parametrize("name", SERVICES)
 PASSWORD, DATABASE = "a password", "postgresql+asyncpg://me:hidden@db/mx"
