@@ -84,11 +84,9 @@ def flow(value: Any) -> str:  # noqa: ANN401 - any JSON value
 def readme(template: str) -> str:
     """The README: its text with the tables filled in."""
     settings = "\n\n".join(f"### {name}\n\n{_table(settings_rows(kind), 'setting')}" for name, kind in KINDS.items())
-    return Template(template).substitute(
-        values=_table(_shared(_value_rows(Root(), "")), "value"),
-        settings=settings,
-        filled_in=_table(_filled_in(), "setting"),
-    )
+    filled_in = "\n".join(f"- `{name}` from {source}" for name, source in FILLED_IN.items())
+    values = _table(_shared(_value_rows(Root(), "")), "value")
+    return Template(template).substitute(values=values, settings=settings, filled_in=filled_in)
 
 
 def _value_rows(values: Values, path: str) -> Iterator[Row]:
@@ -120,11 +118,6 @@ def settings_rows(kind: type[ServiceSettings]) -> Iterator[Row]:
     for name, each in document["properties"].items():
         if name not in FILLED_IN:
             yield name, flow(each["default"]) if "default" in each else "", each["description"]
-
-
-def _filled_in() -> Iterator[Row]:
-    for name, source in FILLED_IN.items():
-        yield name, "", source
 
 
 def _table(rows: Iterator[Row], first: str) -> str:
