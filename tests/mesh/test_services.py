@@ -14,6 +14,7 @@ import pytest
 
 from cli.broker_configuration import free_ports
 from shared.topology import SERVICES
+from tests.conftest import settings_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 NEEDS = {
@@ -78,6 +79,18 @@ def test_a_service_without_its_broker_lives_but_is_not_ready(tmp_path):
     with service("writer", tmp_path, {"url": f"stomp://127.0.0.1:{nobody}"}) as (_, url):
         until(f"{url}/livez", 200)
         assert answer(f"{url}/readyz") == 503
+
+
+def test_a_service_whose_broker_dies_goes_on_living_and_is_ready_again_with_it(tmp_path, own_broker, topology):
+    where = described(settings_of(own_broker), prefix=topology.prefix)
+    with service("ingester", tmp_path, where) as (process, url):
+        until(f"{url}/readyz", 200)
+        own_broker.kill()
+        until(f"{url}/readyz", 503)
+        assert answer(f"{url}/livez") == 200
+        own_broker.start()
+        until(f"{url}/readyz", 200)
+        assert process.poll() is None
 
 
 def test_a_wrong_password_ends_a_service_with_one_clear_line(tmp_path, broker):
