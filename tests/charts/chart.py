@@ -25,6 +25,10 @@ def values_of(beamline: str) -> Path:
     return CHART / "beamlines" / f"{beamline}.yaml"
 
 
+CASES = {**{name: values_of(name) for name in BEAMLINES}, "small": SMALL, "full": FULL}
+"""Every values file, by the name of the release that the tests give it."""
+
+
 @cache
 def template(
     release: str, *values: Path, namespace: str = "mx", arguments: tuple[str, ...] = ()

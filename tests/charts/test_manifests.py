@@ -8,10 +8,9 @@ import pytest
 import yaml
 
 from shared.topology import SERVICES
-from tests.charts.chart import BEAMLINES, CHART, FULL, SMALL, of_kind, pod_specs, render, template, values_of
+from tests.charts.chart import CASES, CHART, FULL, of_kind, pod_specs, render, template, values_of
 
 OLDEST, NEWEST = "1.29", "1.37"
-CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL, "small": SMALL}
 OPERATORS = ("keda.sh", "monitoring.coreos.com", "external-secrets.io")
 RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret", "nfs"}
 """'restricted' allows all of these but NFS, which only example i04 uses, whose namespace must allow it."""

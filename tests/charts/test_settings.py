@@ -8,9 +8,8 @@ import yaml
 from cli.chart.services import KINDS
 from cli.chart.values import Root
 from shared.topology import SERVICES, Topology
-from tests.charts.chart import BEAMLINES, FULL, SMALL, of_kind, pod_specs, render, values_of
+from tests.charts.chart import CASES, FULL, of_kind, pod_specs, render, values_of
 
-CASES = {name: values_of(name) for name in BEAMLINES} | {"full": FULL, "small": SMALL}
 every_case = pytest.mark.parametrize("case", CASES)
 every_service = pytest.mark.parametrize("name", SERVICES)
 PASSWORD, DATABASE = "a password", "postgresql+asyncpg://me:hidden@db/mx"
@@ -131,6 +130,14 @@ def test_no_password_is_in_a_configmap_or_among_plain_variables(case):
             assert "PASSWORD" not in variable["name"] or "value" not in variable, owner
 
 
+def test_the_login_may_come_from_a_store_of_secrets():
+    secret = of_kind(render("full", FULL), "ExternalSecret")["activemq"]["spec"]
+    assert secret["secretStoreRef"] == {"name": "vault", "kind": "ClusterSecretStore"}
+    assert secret["target"] == {"name": "activemq"}
+    entries = {each["secretKey"]: each["remoteRef"] for each in secret["data"]}
+    assert entries == {key: {"key": "mx/activemq", "property": key} for key in ("user", "password")}
+
+
 def test_a_change_of_settings_starts_pods_anew(load):
     def annotations(*sets):
         deployments = of_kind(render("i03", values_of("i03"), sets=sets), "Deployment")
@@ -158,8 +165,7 @@ def test_two_releases_of_one_beamline_need_a_prefix_of_their_own(load):
 
 
 def _queues(topology):
-    for name, kind in KINDS.items():
-        del kind
+    for name in SERVICES:
         for message in topology.spoken_by(name):
             yield from topology.inboxes(message)
     yield topology.queue("data-collection")
