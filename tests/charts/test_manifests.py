@@ -160,6 +160,11 @@ def test_pods_on_the_way_of_live_grid_scans_go_first_and_others_do_not():
     assert not [owner for owner, pod in in_shadow.items() if "priorityClassName" in pod]
 
 
+def test_spot_finders_spread_over_nodes():
+    (rule,) = pod_specs(list(manifests("i03")))["Deployment/i03-spotfinder"]["topologySpreadConstraints"]
+    assert (rule["topologyKey"], rule["maxSkew"]) == ("kubernetes.io/hostname", 1)
+
+
 def test_a_pod_has_time_for_the_images_in_hand():
     pods = pod_specs(list(manifests("i03")))
     assert pods["Deployment/i03-spotfinder"]["terminationGracePeriodSeconds"] == 60

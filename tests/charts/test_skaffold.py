@@ -1,5 +1,6 @@
 """`skaffold.yaml`: all that it names is there, and what it has helm render is rendered. Skaffold itself is not run."""
 
+import os
 import re
 from typing import Annotated, Any, Literal
 
@@ -25,7 +26,13 @@ class Docker(Block):
 
 class Artifact(Block):
     image: str
+    context: str = "."
     docker: Docker
+
+    @property
+    def dockerfile(self) -> str:
+        """Where it is in the checkout."""
+        return os.path.normpath(f"{self.context}/{self.docker.dockerfile}")
 
 
 class Local(Block):
@@ -97,7 +104,7 @@ def read():
 
 CONFIGURATION = read()
 PROFILES = {profile.name: profile for profile in CONFIGURATION.profiles}
-ARTIFACTS = {artifact.image: artifact.docker for artifact in CONFIGURATION.build.artifacts}
+ARTIFACTS = {artifact.image: artifact for artifact in CONFIGURATION.build.artifacts}
 PLACEHOLDER = re.compile(r"{{\.IMAGE_FULLY_QUALIFIED_(\w+)}}")
 
 
@@ -135,7 +142,7 @@ def test_every_service_has_an_image_and_so_has_what_surrounds_them():
     around = ("cli", "activemq", "dials")
     assert set(ARTIFACTS) == {f"mxmesh/mxmesh-{name}" for name in (*SERVICES, *around)}
     for name in (*SERVICES, "cli"):
-        assert ARTIFACTS[f"mxmesh/mxmesh-{name}"].buildArgs == {"SERVICE": name}
+        assert ARTIFACTS[f"mxmesh/mxmesh-{name}"].docker.buildArgs == {"SERVICE": name}
 
 
 NOT_THERE_YET = pytest.mark.xfail(raises=FileNotFoundError, reason="comes with the images of broker and programs")
@@ -148,15 +155,15 @@ DOCKERFILES = [
 
 def test_every_dockerfile_that_is_named_is_looked_at():
     names = {each if isinstance(each, str) else each.values[0] for each in DOCKERFILES}
-    assert names == {docker.dockerfile for docker in ARTIFACTS.values()}
+    assert names == {artifact.dockerfile for artifact in ARTIFACTS.values()}
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_every_dockerfile_is_there_and_takes_the_arguments_it_is_given(dockerfile):
     text = (ROOT / dockerfile).read_text()
-    for docker in ARTIFACTS.values():
-        if docker.dockerfile == dockerfile:
-            assert all(re.search(rf"^ARG {name}\b", text, re.MULTILINE) for name in docker.buildArgs)
+    for artifact in ARTIFACTS.values():
+        if artifact.dockerfile == dockerfile:
+            assert all(re.search(rf"^ARG {name}\b", text, re.MULTILINE) for name in artifact.docker.buildArgs)
 
 
 @every_profile
