@@ -19,6 +19,7 @@ PARTITION = "mx"
 MEMORY_MB = 64_000  # Slurm believes it: config_overrides
 CPUS = 8
 READY_S = 20
+TUNED = "sched_min_interval=100000,sched_interval=1,batch_sched_delay=0"
 
 CONFIGURATION = """
 ClusterName=mxtest
@@ -53,10 +54,11 @@ PartitionName={partition} Nodes={host} Default=YES MaxTime=2:00:00 State=UP
 
 
 class SlurmCluster:
-    """Running from construction until ``stop``."""
+    """Running from construction until ``stop``; ``scheduler`` are its SchedulerParameters, if not Slurm's own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scheduler: str = "") -> None:
         self.folder = folder
+        self.scheduler = scheduler
         self.host = socket.gethostname().partition(".")[0]
         self.socket = folder / "rest"
         self.rest_port, *self._ports = free_ports(3)
@@ -91,6 +93,7 @@ class SlurmCluster:
         values = {"host": self.host, "folder": self.folder, "user": getpass.getuser(), "partition": PARTITION}
         ports = dict(zip(("controller_port", "node_port"), self._ports, strict=True))
         text = CONFIGURATION.format(**values, **ports, cpus=CPUS, memory=MEMORY_MB)
+        text += f"SchedulerParameters={self.scheduler}\n" if self.scheduler else ""
         (self.folder / "slurm.conf").write_text(text)
 
     def _munged(self) -> list[str]:
@@ -166,10 +169,10 @@ class SlurmCluster:
 
 
 @contextmanager
-def running_slurm() -> Iterator[SlurmCluster]:
+def running_slurm(scheduler: str = "") -> Iterator[SlurmCluster]:
     """In a folder of its own, with a short path for the unix socket; both end with the context."""
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
-    running = SlurmCluster(folder)
+    running = SlurmCluster(folder, scheduler)
     try:
         yield running
     finally:

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import orjson
 
+from benchmarks.processing.places import LauncherSettings
 from shared import stomp
 from shared.messages import Collection, ProcessCollection, ProcessingResult, Rotation
 from shared.settings import BrokerSettings
@@ -23,6 +24,7 @@ from shared.topology import Topology
 
 PIPELINE, QUEUE = "xia2-dials", "xia2-results"
 PREFETCH, PATIENCE_S = 100, 1800.0
+LIMIT_S, MEMORY_GB = 600.0, 0.5
 PROGRAM = """#!/bin/sh
 date +%s.%N >> started.txt
 sleep {seconds}
@@ -108,10 +110,10 @@ class Rig:
 
 @asynccontextmanager
 async def waiting_users(
-    folder: Path, broker: BrokerSettings, topology: Topology, *, slots: int, seconds: float
+    folder: Path, broker: BrokerSettings, topology: Topology, settings: LauncherSettings, *, seconds: float
 ) -> AsyncIterator[Rig]:
     """A rig whose launcher is not started yet; every run takes ``seconds`` beside the wait for its images."""
-    settings_file = _write_settings(folder, broker, topology, slots)
+    settings_file = _write_settings(folder, broker, topology, settings)
     _write_program(folder / "bin/xia2", seconds)
     _write_image(folder / "visit/xtal1_1_master.h5")
     async with stomp.connect("writer", broker, topology) as bus, anyio.create_task_group() as tasks:
@@ -121,16 +123,19 @@ async def waiting_users(
         tasks.cancel_scope.cancel()
 
 
-def _write_settings(folder: Path, broker: BrokerSettings, topology: Topology, slots: int) -> Path:
+def _write_settings(folder: Path, broker: BrokerSettings, topology: Topology, settings: LauncherSettings) -> Path:
+    """A place may want a python, filters and variables of its own; the program is found all the same."""
     password = broker.password.get_secret_value() if broker.password else None
     own = {
         "broker": {"url": broker.url, "user": broker.user, "password": password, "prefix": topology.prefix},
         "state_directory": str(folder / "state"),
         "python": sys.executable,
-        "environment": {"PATH": f"{folder}/bin:/usr/bin:/bin"},
-        "slots": slots,
         "niceness": 0,
         "poll_s": 0.1,
+        "time_limit_s": {PIPELINE: LIMIT_S},
+        **settings,
+        "memory_gb": {PIPELINE: MEMORY_GB},
+        "environment": {**settings.get("environment", {}), "PATH": f"{folder}/bin:/usr/bin:/bin"},
     }
     file = folder / "launcher.json"
     file.write_bytes(orjson.dumps(own))

@@ -35,9 +35,9 @@ def local(_shared: Path, _image: str) -> Iterator[LauncherSettings]:
 
 
 @contextmanager
-def slurm(_shared: Path, _image: str) -> Iterator[LauncherSettings]:
+def slurm(_shared: Path, _image: str, scheduler: str = "") -> Iterator[LauncherSettings]:
     """Jobs of a Slurm that is started for it."""
-    with running_slurm() as cluster:
+    with running_slurm(scheduler) as cluster:
         chosen = cluster.settings(request_timeout_s=10)
         yield {"backend": "slurm", "slurm": chosen.model_dump(mode="json", exclude_unset=True)}
 
@@ -52,6 +52,7 @@ def kubernetes(shared: Path, image: str) -> Iterator[LauncherSettings]:
         with _folders_for_others():
             yield {
                 "backend": "kubernetes",
+                "python": "/usr/bin/python3",
                 "hdf5_plugins": str(plugins),
                 "memory_gb": {"dials": 4},
                 "environment": {"HOME": "/tmp", "PATH": "/usr/bin:/bin"},  # noqa: S108 - the container's own

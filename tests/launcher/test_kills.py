@@ -16,7 +16,7 @@ async def test_no_run_is_started_twice_or_lost_while_its_launcher_is_killed(brok
     Lives grow longer, so that on a busy machine it comes to that, too.
     """
     lives = (growth * life for growth in count(1) for life in (0.9, 1.3, 0.7, 1.7, 1.1, 2.3))
-    async with waiting_users(tmp_path, broker, topology, slots=4, seconds=0.3) as rig:
+    async with waiting_users(tmp_path, broker, topology, {"slots": 4}, seconds=0.3) as rig:
         survived = await survive(rig, 20, lambda: next(lives))
         starts = rig.starts()
     assert set(starts.values()) == {1}
