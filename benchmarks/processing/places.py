@@ -66,9 +66,11 @@ def kubernetes(shared: Path, image: str) -> Iterator[LauncherSettings]:
 def _folders_for_others() -> Iterator[None]:
     """What root creates meanwhile, and processes that it starts, lets the pods' user write."""
     before = os.umask(0) if os.getuid() == 0 else None
-    yield
-    if before is not None:
-        os.umask(before)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.umask(before)
 
 
 def _pod(shared: Path, image: str) -> LauncherSettings:

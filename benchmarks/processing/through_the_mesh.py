@@ -1,5 +1,6 @@
 """Processing asked of a whole mesh: broker, launcher, backend, writer, database."""
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +38,11 @@ class Processed:
     def idle_s(self) -> float:
         """How much of it no program of the run was at work [s]."""
         return self.seconds - sum(step.seconds or 0 for step in self.result.steps)
+
+    @property
+    def own_percent(self) -> float:
+        """The mesh's part of it [%]: no program ran, or broker and services took their share of all cores."""
+        return 100 * (self.idle_s + self.mesh_cpu_s / (os.cpu_count() or 1)) / self.seconds
 
     def times(self) -> dict[str, float]:
         """What was measured [s]."""
