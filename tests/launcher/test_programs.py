@@ -33,7 +33,7 @@ class Expected(NamedTuple):
     is_kept: Callable[[Reduction], bool]
 
 
-NO_SWEEPS = "xia2 left xia2-error.txt: Traceback (most recent call last):\nError: no sweeps could be indexed"
+NO_SWEEPS = "xia2 left xia2-error.txt: Error: no sweeps could be indexed"
 NO_SPOTS = "fast_dp left no fast_dp.json (exit status 0): Autoindexing error: not enough spots"
 NO_LATTICE = "autoPROC ended with exit status 1: ERROR : unable to index any spots"
 
@@ -66,7 +66,7 @@ def mesh_of(tmp_path, name, ends):
     visit, programs = tmp_path / "visit", tmp_path / "bin"
     for folder in (visit, programs):
         folder.mkdir()
-    for program in ("xds_par", "xscale_par", "pointless", "aimless"):
+    for program in ("xds_par", "xscale_par", "pointless", "aimless", "freerflag"):
         (programs / program).symlink_to("/bin/true")
     leave = PIPELINES[name].whole if ends == "well" else PIPELINES[name].part
     leave(tmp_path / "sample")

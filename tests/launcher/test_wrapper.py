@@ -105,6 +105,22 @@ async def test_an_error_file_is_quoted(backend, tmp_path):
     assert ending.reason == "xia2 left xia2-error.txt: no sweeps"
 
 
+TRACEBACK = """Traceback (most recent call last):
+  File "main.py", line 331, in run
+    scale()
+  File "scale.py", line 25, in scale
+    raise NotAvailableError(
+        "freerflag")
+NotAvailableError: executable freerflag does not exist in PATH
+"""
+
+
+async def test_of_a_traceback_only_what_it_is_about_is_quoted(backend, tmp_path):
+    failing = step("xia2", f"printf '%s' '{TRACEBACK}' > xia2-error.txt", (), forbidden=("xia2-error.txt",))
+    ending = await finish(backend, job(tmp_path, failing))
+    assert ending.reason == ("xia2 left xia2-error.txt: NotAvailableError: executable freerflag does not exist in PATH")
+
+
 async def test_a_program_that_is_not_there_is_named(backend, tmp_path):
     absent = step("first", "").__class__(name="first", argv=("/no/such/program",), outputs=("a",))
     ending = await finish(backend, job(tmp_path, absent))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ else:  # a plain script: its modules are beside it
 JOB, CLAIM, STATUS, EXIT, OWN_LOG = "job.json", "wrapper.json", "status.jsonl", "exit.json", "wrapper.log"
 POLL_S = 0.1
 LAST_LINES, LAST_CHARACTERS = 6, 800
+FRAMES = re.compile(r'^(?:Traceback .*\n)?(?:  File ".*\n(?: {4}.*\n)*)+', re.MULTILINE)
 
 
 def boot_id() -> str:
@@ -33,11 +35,11 @@ def boot_id() -> str:
 
 
 def last_words(log: Path) -> str:
-    """The last lines that a program wrote."""
+    """The last lines that a program wrote; of a python traceback what it is about, not its frames."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
+            lines = FRAMES.sub("", file.read().decode(errors="replace")).splitlines()
     except OSError:
         return "no log"
     said = "\n".join([line.rstrip() for line in lines if line.strip()][-LAST_LINES:])

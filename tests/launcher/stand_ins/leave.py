@@ -9,6 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+FRAMES = """Traceback (most recent call last):
+  File "program.py", line 331, in run
+    main()
+    ^^^^^^
+  File "program.py", line 264, in main
+    raise RuntimeError
+"""
+
 
 def leave(directory, last_words="", status=1, error_file=None):
     """Copy the sample, say the last words, end."""
@@ -20,5 +28,5 @@ def leave(directory, last_words="", status=1, error_file=None):
     if ends == "badly":
         sys.stdout.write(f"{last_words}\n")
         if error_file:
-            Path(error_file).write_text(f"Traceback (most recent call last):\n{last_words}\n")
+            Path(error_file).write_text(f"{FRAMES}{last_words}\n")
     sys.exit(0 if ends == "well" else status)
