@@ -90,7 +90,7 @@ BINS = {
     "r_anom": [0.01, 0.2, 0.3],
     "cc_one_half": [0.999, 0.9, 0.8],
     "cc_anom": [0.1, 0.0, None],
-    "anom_completeness": [0.98, 0.95, None],
+    "anom_completeness": [None, None, None],
 }
 OVERALL = {key: value[0] for key, value in BINS.items()} | {"d_star_sq_min": 0.3086, "n_obs": 42000, "n_uniq": 10000}
 SUMMARY = {
@@ -102,9 +102,38 @@ SUMMARY = {
     "Rmerge(I+/-)": [0.051, 0.02, 0.5],
     "Rmeas(I)": [0.058, 0.022, 0.56],
     "CC half": [0.998, 0.999, 0.8],
+    "Anomalous completeness": [95.1, 98.0, 91.0],
+    "Anomalous correlation": [0.1, 0.2, None],
+    "Anomalous slope": [1.02],
+    "Wilson B factor": [24.1],
     "Total observations": [42000.0, 2400.0, 1900.0],
     "Total unique": [10000, 570, 480],
 }
+
+
+XIA2_LOG = """\
+Environment configuration...
+XIA2 3.12.0
+DIALS 3.12
+CCP4 8.0
+-------------------- Spotfinding SWEEP1 --------------------
+8000 spots found on 36 images (max 205 / bin)
+-------------------- Spotfinding SWEEP2 --------------------
+2642 spots found on 12 images (max 190 / bin)
+------------------- Autoindexing SWEEP1 --------------------
+All possible indexing solutions:
+tP  78.91  78.91  37.11  90.00  90.00  90.00
+mP  78.91  37.11  78.92  90.00  90.00  90.00
+Indexing solution:
+tP  78.91  78.91  37.11  90.00  90.00  90.00
+"""
+XIA2_LOG_SCALED = """\
+---------------- Systematic absences check -----------------
+Most likely space group: P 43 21 2
+------------------- Unit cell refinement -------------------
+Overall:  78.90  78.90  37.10  90.00  90.00  90.00
+"""
+XIA2_LOG_END = "Assuming spacegroup: P 41 21 2\nOther likely alternatives are:\nP 43 21 2\n"
 
 
 def xia2_run(directory, *, summary=True):
@@ -116,13 +145,21 @@ def xia2_run(directory, *, summary=True):
     }
     files = {
         "xia2.json": json.dumps({"_crystals": {"DEFAULT": {"_scaler": scaler if summary else None}}}),
-        "xia2.txt": "Environment configuration...\nXIA2 3.12.1\nDIALS 3.12\nCCP4 8.0\nAssuming spacegroup: P 43 21 2\n",
+        "xia2.txt": XIA2_LOG + XIA2_LOG_SCALED + (XIA2_LOG_END if summary else ""),
         "LogFiles/AUTOMATIC_DEFAULT_NATIVE_merging-statistics.json": json.dumps({**BINS, "overall": OVERALL}),
-        "DataFiles/AUTOMATIC_DEFAULT_free.mtz": "MTZ ",
+        "LogFiles/AUTOMATIC_DEFAULT_NATIVE_SWEEP1_INDEX.log": INDEX_LOG,
+        "LogFiles/AUTOMATIC_DEFAULT_NATIVE_SWEEP2_INDEX.log": INDEX_LOG,
+        "LogFiles/AUTOMATIC_DEFAULT_SCALE.html": "<html>",
+        "DataFiles/AUTOMATIC_DEFAULT_NATIVE_SWEEP1_INTEGRATE.mtz": "MTZ ",
+        "DataFiles/AUTOMATIC_DEFAULT_scaled.mtz": "MTZ ",
         "DataFiles/AUTOMATIC_DEFAULT_scaled_unmerged.mtz": "MTZ ",
+    }
+    results = {
+        "DataFiles/AUTOMATIC_DEFAULT_free.mtz": "MTZ ",
+        "DataFiles/xia2.mmcif.bz2": "BZh9",
         "xia2.html": "<html>",
     }
-    return write(directory, files)
+    return write(directory, {**files, **(results if summary else {})})
 
 
 XDS_LOG = """

@@ -23,6 +23,7 @@ from tests.launcher.samples import (
     AUTOPROC_XML,
     CELL,
     FAST_DP_XML,
+    XIA2_LOG,
     autoproc_run,
     container,
     dials_run,
@@ -112,19 +113,34 @@ def test_a_xia2_run_is_read_from_its_summary(tmp_path):
     assert (overall.r_merge, overall.r_meas, outer.cc_half) == (0.051, 0.058, 0.8)
     assert findings.reduction.unit_cell == tuple(CELL)
     assert findings.reduction.space_group == "P 41 21 2"
-    assert findings.programs == {"xia2": "3.12.1", "dials": "3.12", "CCP4": "8.0"}
+    assert (overall.anomalous_completeness_percent, outer.cc_anomalous) == (95.1, None)
+    assert (findings.reduction.n_spots, findings.reduction.n_indexed) == (10642, 21280)
+    assert findings.programs == {"xia2": "3.12.0", "dials": "3.12", "CCP4": "8.0"}
     assert findings.files[0].path.endswith("_free.mtz")
+    assert set(names(findings.files, 4)) >= {"xia2.mmcif.bz2", "AUTOMATIC_DEFAULT_SCALE.html"}
 
 
-def test_a_xia2_run_that_failed_after_scaling_keeps_its_shells(tmp_path):
+def test_a_xia2_run_that_failed_after_scaling_keeps_its_shells_and_what_its_log_says(tmp_path):
     findings = read_xia2(xia2_run(tmp_path, summary=False))
-    overall, inner, outer = findings.reduction.shells
-    assert overall.n_observations == 42000
-    assert inner.completeness_percent == 99.1
-    assert inner.anomalous_completeness_percent == 98
-    assert outer.anomalous_completeness_percent is None
+    overall, inner, _ = findings.reduction.shells
+    assert (overall.n_observations, inner.completeness_percent) == (42000, 99.1)
     assert findings.reduction.space_group == "P 43 21 2"
-    assert findings.missing == ("unit cell",)
+    assert findings.reduction.unit_cell == (78.9, 78.9, 37.1, 90, 90, 90)
+    assert findings.missing == ()
+    assert names(findings.files, 4)[0] == "AUTOMATIC_DEFAULT_scaled.mtz"
+
+
+def test_statistics_of_merged_friedel_mates_are_not_taken_for_those_within_them(tmp_path):
+    overall, inner, outer = read_xia2(xia2_run(tmp_path, summary=False)).reduction.shells
+    assert (overall.r_merge, inner.r_merge, outer.r_merge) == (None, None, None)
+    assert (overall.r_meas, inner.r_pim, outer.cc_half) == (0.022, 0.01, 0.8)
+
+
+def test_a_xia2_run_that_failed_before_scaling_has_the_cell_of_its_indexing(tmp_path):
+    (tmp_path / "xia2.txt").write_text(XIA2_LOG)
+    findings = read_xia2(tmp_path)
+    assert findings.reduction.unit_cell == (78.91, 78.91, 37.11, 90, 90, 90)
+    assert findings.missing == ("merging statistics", "space group")
 
 
 def test_the_swapped_names_of_the_edges_do_not_deceive(tmp_path):

@@ -56,7 +56,7 @@ def read_dials(directory: Path) -> Findings:
         unit_cell=read_cell(statistics.get("unit_cell")) or _latest_cell(directory),
         shells=_shells(as_list(statistics.get("shells"))),
         n_spots=read_count(r"^Saved (\d{1,12}) reflections to strong\.refl", _log(directory, "find_spots")),
-        n_indexed=_n_indexed(indexing),
+        n_indexed=read_n_indexed(indexing),
         n_indexed_by_lattice=_by_lattice(indexing),
     )
     version = last_match(r"^DIALS (\d\S*)\s*$", _log(directory, "import"))
@@ -76,8 +76,8 @@ def _shells(values: Sequence[object]) -> tuple[Shell, ...]:
     return read_shells((value.get("shell"), value) for value in map(as_object, values))
 
 
-def _n_indexed(log: str) -> int | None:
-    """Sum over the imagesets of the last table; its rows are: imageset, indexed, not indexed, per cent."""
+def read_n_indexed(log: str) -> int | None:
+    """Sum over the imagesets of dials.index' last table; its rows are: imageset, indexed, not indexed, per cent."""
     table = log.rpartition("# indexed")[2]
     rows = [line.split("|") for line in table.splitlines() if line.rstrip().endswith("%      |")]
     counts = [count for row in rows for cell in row[2:3] if (count := read_whole(cell)) is not None]

@@ -1,10 +1,12 @@
 """What xia2 leaves: xia2.json, LogFiles/*_merging-statistics.json, and xia2-error.txt when it failed."""
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from services.launcher.reports.dials import read_n_indexed
 from services.launcher.reports.findings import (
     FURTHER,
     LOG,
@@ -26,17 +28,21 @@ from services.launcher.reports.readers import (
     read_number,
     read_shell,
     read_shells,
+    read_whole,
     read_word,
 )
-from shared.messages import Reduction, Shell
+from shared.messages import Reduction, Shell, UnitCell
 
 FILES = (
     FilePattern("DataFiles/*_free.mtz", "result", MERGED),
     FilePattern("xia2.html", "report", REPORT),
     FilePattern("LogFiles/*_merging-statistics.json", "result", STATISTICS),
+    FilePattern("DataFiles/*_scaled.mtz", "result", FURTHER),
     FilePattern("DataFiles/*.mtz", "result", FURTHER),
     FilePattern("DataFiles/*_scaled.expt", "result", FURTHER),
     FilePattern("DataFiles/*_scaled.refl", "result", FURTHER),
+    FilePattern("DataFiles/*.mmcif.bz2", "result", FURTHER),
+    FilePattern("LogFiles/*_SCALE.html", "report", FURTHER),
     FilePattern("xia2.json", "result", FURTHER),
     FilePattern("xia2-error.txt", "log", LOG),
     FilePattern("xia2.error", "log", LOG),
@@ -44,18 +50,17 @@ FILES = (
     FilePattern("LogFiles/*.log", "log", LOG),
 )
 BINNED = {
-    "n_observations": ("n_obs", 1),
-    "n_unique": ("n_uniq", 1),
-    "multiplicity": ("multiplicity", 1),
-    "completeness_percent": ("completeness", 1),
-    "i_over_sigma": ("i_over_sigma_mean", 1),
-    "r_merge": ("r_merge", 1),
-    "r_meas": ("r_meas", 1),
-    "r_pim": ("r_pim", 1),
-    "cc_half": ("cc_one_half", 1),
-    "cc_anomalous": ("cc_anom", 1),
-    "anomalous_completeness_percent": ("anom_completeness", 100),
+    "n_observations": "n_obs",
+    "n_unique": "n_uniq",
+    "multiplicity": "multiplicity",
+    "completeness_percent": "completeness",
+    "i_over_sigma": "i_over_sigma_mean",
+    "r_meas": "r_meas",
+    "r_pim": "r_pim",
+    "cc_half": "cc_one_half",
+    "cc_anomalous": "cc_anom",
 }
+"""Friedel mates are merged in these: their r_merge is not that within I+/I-, and their anom_completeness is empty."""
 SUMMARY = {
     "d_max_A": "Low resolution limit",
     "d_min_A": "High resolution limit",
@@ -87,9 +92,11 @@ def read_xia2(directory: Path) -> Findings:
     likely = as_list(scaler.get("_scalr_likely_spacegroups"))
     reduction = Reduction(
         space_group=read_word(likely[0] if likely else None)
-        or read_word(last_match(r"^Assuming spacegroup: (.{1,32})$", log)),
-        unit_cell=read_cell(scaler.get("_scalr_cell")),
+        or read_word(last_match(r"^(?:Assuming spacegroup|Most likely space group): (.{1,32})$", log)),
+        unit_cell=read_cell(scaler.get("_scalr_cell")) or _latest_cell(log),
         shells=_summary_shells(scaler) or _binned_shells(directory),
+        n_spots=_n_spots(log),
+        n_indexed=_n_indexed(directory),
     )
     return Findings(
         reduction,
@@ -97,6 +104,25 @@ def read_xia2(directory: Path) -> Findings:
         {**_versions(log), **_xds_version(directory)},
         absent(reduction, "shells", "unit_cell", "space_group"),
     )
+
+
+def _latest_cell(log: str) -> UnitCell | None:
+    """After scaling all sweeps are refined together; before it there is the cell of the last sweep that was indexed."""
+    cell = last_match(r"^(?:Overall:|Indexing solution:\n\w\w)((?: +\d{1,4}\.\d\d){6})$", log)
+    return read_cell((cell or "").split())
+
+
+def _n_spots(log: str) -> int | None:
+    """Sum over the sweeps; of a sweep searched again, the last search counts."""
+    found = dict(re.findall(r"^-+ Spotfinding (\S{1,80}) -+\n(\d{1,9}) spots found on", log, re.MULTILINE))
+    return read_whole(sum(map(int, found.values()))) if found else None
+
+
+def _n_indexed(directory: Path) -> int | None:
+    """Sum over the sweeps, each of which has its log of dials.index."""
+    logs = map(load_text, sorted(directory.glob("LogFiles/*_INDEX.log")))
+    counts = [count for log in logs if (count := read_n_indexed(log)) is not None]
+    return read_whole(sum(counts)) if counts else None
 
 
 def _versions(log: str) -> dict[str, str]:
@@ -153,10 +179,5 @@ def _binned_shell(name: str, source: object) -> Shell | None:
     if len(edges) != len(EDGES) or not 0 < min(edges) <= max(edges) < THINKABLE:
         return None
     limits = {"d_max_A": 1 / math.sqrt(min(edges)), "d_min_A": 1 / math.sqrt(max(edges))}
-    numbers = {ours: _scaled(values.get(theirs), factor) for ours, (theirs, factor) in BINNED.items()}
+    numbers = {ours: values.get(theirs) for ours, theirs in BINNED.items()}
     return read_shell(name, {**numbers, **limits})
-
-
-def _scaled(value: object, factor: int) -> float | None:
-    number = read_number(value)
-    return None if number is None else number * factor
