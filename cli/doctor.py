@@ -64,8 +64,10 @@ def examine(home: Path) -> Iterator[Finding]:
     yield Finding("ActiveMQ Classic", "mxmesh up", _activemq(), "apt-get install activemq, or set MXMESH_BROKER_URL")
     dials = _first_line("dials.version")
     yield Finding("DIALS", "pipeline dials", dials, "apt-get install dials python3-dials")
-    xia2 = shutil.which("xia2")
-    yield Finding("xia2", "pipeline xia2-dials", xia2, "install xia2 with CCP4, and put it on the PATH", required=False)
+    xia2 = shutil.which("freerflag") and shutil.which("xia2")
+    yield Finding(
+        "xia2 with CCP4", "pipeline xia2-dials", xia2, "install xia2 with CCP4, and put it on the PATH", required=False
+    )
     chromium = shutil.which("chromium")
     yield Finding("Chromium", "browser tests", chromium, "apt-get install chromium", required=False)
     yield Finding("Docker daemon", "testcontainers", _docker(), "start dockerd; the tests work without", required=False)

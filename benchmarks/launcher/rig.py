@@ -115,6 +115,7 @@ async def waiting_users(
     """A rig whose launcher is not started yet; every run takes ``seconds`` beside the wait for its images."""
     settings_file = _write_settings(folder, broker, topology, settings)
     _write_program(folder / "bin/xia2", seconds)
+    (folder / "bin/freerflag").symlink_to("/bin/true")  # asked for, since xia2 itself would call it
     _write_image(folder / "visit/xtal1_1_master.h5")
     async with stomp.connect("writer", broker, topology) as bus, anyio.create_task_group() as tasks:
         rig = Rig(folder, bus, settings_file)

@@ -172,7 +172,7 @@ async def test_a_missing_program_is_a_failed_result_that_says_how_to_get_it(tmp_
     mesh = make(tmp_path, TABLE, **bare)
     change, result = await replies_to(request(tmp_path, "xia2-dials"), mesh)
     assert change.state is result.state is RunState.FAILED
-    assert "xia2-dials needs xia2" in result.reason
+    assert "xia2-dials needs xia2, freerflag" in result.reason
     assert "install xia2 with CCP4" in result.reason
     assert result.family == "xia2"
 

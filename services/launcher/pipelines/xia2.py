@@ -41,7 +41,7 @@ def xia2_steps(work: Work, pipeline: str) -> tuple[StepPlan, ...]:
 XIA2_DIALS = Pipeline(
     name="xia2-dials",
     family="xia2",
-    programs=("xia2",),
+    programs=("xia2", "freerflag"),
     modules=("h5py",),
     remedy="install xia2 with CCP4, or put them on the launcher's PATH",
     parameters=PARAMETERS,
@@ -55,7 +55,7 @@ XIA2_DIALS = Pipeline(
 XIA2_3DII = Pipeline(
     name="xia2-3dii",
     family="xia2",
-    programs=("xia2", "xds_par", "xscale_par"),
+    programs=("xia2", "xds_par", "xscale_par", "pointless", "aimless", "freerflag"),
     modules=("h5py",),
     remedy="install xia2 with CCP4, and XDS with its HDF5 plugin durin-plugin.so, or put them on the launcher's PATH",
     parameters=PARAMETERS,
