@@ -23,8 +23,8 @@ def examples(file):
 
 @pytest.fixture
 def synchrotron():
-    (shown,) = examples("how-to/choose-pipelines.md")
-    return LauncherSettings(**shown)
+    rules, places = examples("how-to/choose-pipelines.md")
+    return LauncherSettings(**rules, **places)
 
 
 @pytest.mark.parametrize(
