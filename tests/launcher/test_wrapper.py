@@ -38,11 +38,12 @@ async def end_of(backend, planned):
 
 
 async def running_step(backend, planned):
-    """The program that runs now."""
+    """The program of the last step, once it runs."""
 
     async def running():
         steps = (await backend.status(planned)).steps
-        return steps[-1] if steps and steps[-1].state == "running" and steps[-1].pid else None
+        last = steps[-1] if len(steps) == len(planned.steps) else None
+        return last if last and last.state == "running" and last.pid else None
 
     return await until(running)
 
