@@ -30,7 +30,7 @@ async def test_a_running_run_ends_cancelled_with_who_and_why(tmp_path):
     asked = request(tmp_path)
     async with running(make(tmp_path, table(FIRST, SLOW))) as mesh:
         mesh.ask(asked)
-        await runs(mesh, asked)
+        await mesh.true(lambda: any(len(change.steps) == 2 for change in mesh.said(RunChanged)))
         mesh.cancel(run_id=asked.run_id, cancelled_by="em", reason="wrong crystal")
         (result,) = await mesh.results()
         assert result.state is RunState.CANCELLED
