@@ -50,6 +50,7 @@ async def test_what_a_cancellation_comes_upon_is_answered(tmp_path):
         mesh.ask(waits)
         await mesh.true(lambda: mesh.launcher.waiting)
         mesh.cancel(run_id=unknown.run_id)
+        await mesh.true(lambda: mesh.said(CancellationTaken))
         mesh.cancel(collection=runs_now.collection.ref)
         await mesh.true(lambda: len(mesh.said(CancellationTaken)) == 2)
     nothing, both = mesh.said(CancellationTaken)
