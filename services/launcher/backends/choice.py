@@ -5,8 +5,6 @@ from contextlib import asynccontextmanager
 
 from services.launcher.backends import Backend
 from services.launcher.backends.index import RunIndex
-from services.launcher.backends.kubernetes.backend import KubernetesBackend
-from services.launcher.backends.kubernetes.cluster import Cluster
 from services.launcher.backends.local import LocalBackend
 from services.launcher.backends.slurm.backend import SlurmBackend
 from services.launcher.backends.slurm.client import connect
@@ -21,6 +19,14 @@ async def chosen_backend(settings: Settings) -> AsyncIterator[Backend]:
         async with connect(settings.slurm) as slurm:
             yield SlurmBackend(index, settings.python, slurm)
     elif settings.backend == "kubernetes":
-        yield KubernetesBackend(index, settings.python, Cluster(settings.kubernetes))
+        yield _kubernetes(index, settings)
     else:
         yield LocalBackend(index, settings.python)
+
+
+def _kubernetes(index: RunIndex, settings: Settings) -> Backend:
+    """Its client is read only here: it would more than double the start and the memory of a launcher without it."""
+    from services.launcher.backends.kubernetes.backend import KubernetesBackend  # noqa: PLC0415
+    from services.launcher.backends.kubernetes.cluster import Cluster  # noqa: PLC0415
+
+    return KubernetesBackend(index, settings.python, Cluster(settings.kubernetes))
