@@ -18,7 +18,7 @@ from cli.processes import ServiceProcess
 from shared.settings import BrokerSettings, ServiceSettings
 from shared.topology import SERVICES
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0  # the first start on a busy machine compiles the kernels
 BROKER_WATCH_S = 0.5
 SettingsOf = dict[str, dict[str, Any]]
 
