@@ -21,15 +21,23 @@ demo: install ## Watch a beamline work (under five minutes after installation)
 
 .PHONY: test
 test: install-dev ## Unit, property, contract and broker tests
-	@.venv/bin/pytest -q -rs -m "not dials and not kubernetes" $(ARGS)
+	@.venv/bin/pytest -q -rs -m "not dials and not kubernetes and not containers" $(ARGS)
 
 .PHONY: test-dials
 test-dials: install-dev ## The tests that run DIALS
-	@.venv/bin/pytest -q -rs -m "dials and not kubernetes" $(ARGS)
+	@.venv/bin/pytest -q -rs -m "dials and not kubernetes and not containers" $(ARGS)
 
 .PHONY: test-kubernetes
 test-kubernetes: ## The tests that need a cluster: builds one (once, ten minutes), starts it, stops it; Linux, root
 	@.ci/cluster/run .venv/bin/pytest -q -rs -m kubernetes $(ARGS)
+
+.PHONY: images
+images: ## Build all container images, without a registry if need be, and say their sizes; Linux, docker or root
+	@.ci/docker/run true
+
+.PHONY: test-containers
+test-containers: ## The tests of the images and of compose.yaml, then broker and database tests against servers from images
+	@.ci/docker/run sh -c '.venv/bin/pytest -q -rs -m containers $(ARGS) && .venv/bin/pytest -q -rs tests/stomp tests/writer'
 
 .PHONY: lint
 lint: install-dev ## Style, types, architecture contracts, generated documents

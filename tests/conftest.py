@@ -13,7 +13,8 @@ from cli.broker_configuration import Policy
 from shared.settings import BrokerSettings
 from shared.topology import Topology
 from tests.containers import contained_broker
-from tests.databases import MariaDb, PostgreSql, Server, serving
+from tests.databases import MariaDb, PostgreSql, serving
+from tests.servers import Server
 
 hypothesis.settings.register_profile("mxmesh", deadline=None)  # the first call of a kernel compiles it
 hypothesis.settings.load_profile("mxmesh")

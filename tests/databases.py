@@ -5,32 +5,33 @@ import os
 import shutil
 import subprocess
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from cli.broker_configuration import free_ports
+from tests.contained_databases import ContainedMariaDb, ContainedPostgreSql, ContainedServer, contained_server
+from tests.servers import START_TIMEOUT_S, Server
 
-START_TIMEOUT_S = 30.0
 
-
-class Server(ABC):
-    """A server that may be killed and started again; what it stored stays.
+class LocalServer(Server):
+    """A server of Debian's packages in a folder.
 
     Args:
         folder: must not exist; a unix socket goes there, so its path is short.
     """
 
+    image_variable: str
+    """Names an image to be used instead."""
+
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self.folder = folder
         (self.port,) = free_ports(1)
-        self._n_databases = 0
         self._process: subprocess.Popen[bytes] | None = None
         self.prepare()
         self.start()
@@ -43,21 +44,11 @@ class Server(ABC):
     def command(self) -> list[str]:
         """Runs the server in the foreground."""
 
-    @abstractmethod
-    def url(self, database: str) -> str:
-        """SQLAlchemy's."""
-
-    @property
-    @abstractmethod
-    def maintenance(self) -> str:
-        """A database that is there from the beginning."""
-
     def run_as(self) -> str | None:
         """Another user than ours, if the server needs that."""
         return None
 
     def start(self) -> None:
-        """Return once it answers."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self.command(), stdout=log, stderr=log, user=self.run_as(), cwd=self.folder
@@ -74,7 +65,6 @@ class Server(ABC):
         """The unix socket; there once the server answers."""
 
     def kill(self) -> None:
-        """At once, with all its processes, as by a loss of power."""
         assert self._process
         server = psutil.Process(self._process.pid)
         for process in (server, *server.children(recursive=True)):
@@ -82,21 +72,12 @@ class Server(ABC):
         self._process.wait(START_TIMEOUT_S)
         self.socket.unlink(missing_ok=True)
 
-    async def new_database(self) -> str:
-        """The URL of an empty one."""
-        self._n_databases += 1
-        name = f"test_{self._n_databases}"
-        engine = create_async_engine(self.url(self.maintenance), isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            await connection.execute(text(f"CREATE DATABASE {name}"))
-        await engine.dispose()
-        return self.url(name)
 
-
-class PostgreSql(Server):
+class PostgreSql(LocalServer):
     """Refuses to run as root, so that it runs as the user that its package made."""
 
     maintenance = "postgres"
+    image_variable = "MXMESH_POSTGRESQL_IMAGE"
 
     def run_as(self) -> str | None:
         return "postgres" if os.geteuid() == 0 else None
@@ -120,10 +101,11 @@ class PostgreSql(Server):
         return f"postgresql+asyncpg://mxmesh@127.0.0.1:{self.port}/{database}"
 
 
-class MariaDb(Server):
+class MariaDb(LocalServer):
     """Runs as whoever tests."""
 
     maintenance = "mysql"
+    image_variable = "MXMESH_MARIADB_IMAGE"
 
     def prepare(self) -> None:
         self.folder.mkdir()
@@ -152,8 +134,22 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def serving(kind: type[Server]) -> Iterator[Server]:
-    """A running server, and nothing of it afterwards; below /tmp, where every user may go and paths are short."""
+def serving(kind: type[LocalServer]) -> Iterator[Server]:
+    """A running server, and nothing of it afterwards; in a container where a variable names an image."""
+    if image := os.environ.get(kind.image_variable):
+        with contained_server(CONTAINED[kind], image) as contained:
+            yield contained
+    else:
+        with _local(kind) as local:
+            yield local
+
+
+CONTAINED: dict[type[LocalServer], type[ContainedServer]] = {PostgreSql: ContainedPostgreSql, MariaDb: ContainedMariaDb}
+
+
+@contextmanager
+def _local(kind: type[LocalServer]) -> Iterator[Server]:
+    """Below /tmp, where every user may go and paths are short."""
     with TemporaryDirectory(prefix="mxmesh-", dir="/tmp") as place:
         Path(place).chmod(0o755)
         server = kind(Path(place) / "server")
