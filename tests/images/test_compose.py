@@ -1,4 +1,4 @@
-"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal. The trace UI is not started: it is another project's image."""
+"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal. Jaeger, which would be pulled, is left out."""
 
 import os
 import shlex

@@ -21,7 +21,9 @@ def visit(tmp_path):
 
 def find_spots(visit, *options):
     inside = ("--read-only", "--tmpfs=/tmp", f"--volume={visit}:/visit", "--workdir=/visit")
-    return docker("run", "--rm", *inside, *options, f"mxmesh/mxmesh-dials:{TAG}", "sh", "-c", IMPORT_AND_FIND, timeout_s=250)
+    return docker(
+        "run", "--rm", *inside, *options, f"mxmesh/mxmesh-dials:{TAG}", "sh", "-c", IMPORT_AND_FIND, timeout_s=250
+    )
 
 
 def test_dials_finds_the_spots_of_bitshuffle_images(visit):
