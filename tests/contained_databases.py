@@ -27,23 +27,19 @@ class ContainedServer(Server):
         (self.port,) = free_ports(1)
         testcontainers_config.ryuk_disabled = True  # its image would have to be pulled
         self.container = DockerContainer(image, env=self.environment)
-        self.container.with_bind_ports(self.inner_port, self.port).start()
-        self._wait()
+        self.container.ports[str(self.inner_port)] = ("127.0.0.1", self.port)  # which with_bind_ports cannot say
 
     def start(self) -> None:
-        self.container.get_wrapped_container().start()
-        self._wait()
+        (self.container.get_wrapped_container() or self.container).start()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while self.container.exec(self.question).exit_code != 0:
+            assert time.monotonic() < deadline, self.container.get_logs()
+            time.sleep(0.2)
 
     def kill(self) -> None:
         contained = self.container.get_wrapped_container()
         contained.kill()
         contained.wait()
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while self.container.exec(self.question).exit_code != 0:
-            assert time.monotonic() < deadline, self.container.get_logs()
-            time.sleep(0.2)
 
 
 class ContainedPostgreSql(ContainedServer):
@@ -71,6 +67,7 @@ def contained_server(kind: type[ContainedServer], image: str) -> Iterator[Contai
     """A running server, and nothing of it afterwards."""
     server = kind(image)
     try:
+        server.start()
         yield server
     finally:
         server.container.stop()
