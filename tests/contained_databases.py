@@ -28,9 +28,10 @@ class ContainedServer(Server):
         testcontainers_config.ryuk_disabled = True  # its image would have to be pulled
         self.container = DockerContainer(image, env=self.environment)
         self.container.ports[str(self.inner_port)] = ("127.0.0.1", self.port)  # which with_bind_ports cannot say
+        self.container.start()
 
     def start(self) -> None:
-        (self.container.get_wrapped_container() or self.container).start()
+        self.container.get_wrapped_container().start()  # does nothing to one that runs
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.container.exec(self.question).exit_code != 0:
             assert time.monotonic() < deadline, self.container.get_logs()

@@ -1,4 +1,4 @@
-"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal. Jaeger, which would be pulled, is left out."""
+"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal. Jaeger, which is pulled, stays out."""
 
 import os
 import shlex
