@@ -1,5 +1,6 @@
 """`skaffold.yaml`: all that it names is there, and what it has helm render is rendered. Skaffold itself is not run."""
 
+import json
 import os
 import re
 from typing import Annotated, Any, Literal
@@ -174,6 +175,8 @@ def test_every_image_of_a_release_is_one_that_was_built(profile):
 def test_jobs_get_the_image_that_was_built():
     settings = of_kind(rendered("dev"), "ConfigMap")["dev-launcher"]["data"]["settings.json"]
     assert reference("mxmesh/mxmesh-dials") in settings
+    filters = json.loads(settings)["hdf5_plugins"]
+    assert f"HDF5_PLUGIN_PATH={filters}\n" in (ROOT / "docker/dials/Dockerfile").read_text()
 
 
 @every_profile
