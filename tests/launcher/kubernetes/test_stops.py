@@ -57,7 +57,7 @@ async def delete_job(backend, run):
 
 
 TAKEN = {
-    "evicted": (evict, "taken away: EvictionByEvictionAPI"),
+    "evicted": (evict, "taken away"),  # by whom, is known only while Kubernetes still has the pod
     "pod deleted": (delete_pod, "taken away"),
     "job deleted": (delete_job, "its Job was deleted"),
 }
