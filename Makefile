@@ -28,7 +28,7 @@ test-dials: install-dev ## The tests that run DIALS
 	@.venv/bin/pytest -q -rs -m "dials and not kubernetes and not containers" $(ARGS)
 
 .PHONY: test-kubernetes
-test-kubernetes: ## The tests that need a cluster: builds one (once, ten minutes), starts it, stops it; Linux, root
+test-kubernetes: ## The tests that need a cluster: builds one (once, some 25 minutes), starts it, stops it; Linux, root
 	@.ci/cluster/run .venv/bin/pytest -q -rs -m kubernetes $(ARGS)
 
 .PHONY: images
@@ -38,6 +38,10 @@ images: ## Build all container images, without a registry if need be, and say th
 .PHONY: test-containers
 test-containers: ## The tests of the images and of compose.yaml, then broker and database tests against servers from images
 	@.ci/docker/run sh -c '.venv/bin/pytest -q -rs -m containers $(ARGS) && .venv/bin/pytest -q -rs tests/stomp tests/writer'
+
+.PHONY: cluster
+cluster: ## A cluster with two beamlines, installed by the chart, that stays; Linux, root
+	@.ci/cluster/beamlines
 
 .PHONY: lint
 lint: install-dev ## Style, types, architecture contracts, generated documents

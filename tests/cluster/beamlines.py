@@ -1,0 +1,189 @@
+"""Two beamlines on a cluster, as .ci/cluster/mesh installs them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+from anyio import to_thread
+
+from cli.demo.record import Images, Recorded
+from cli.world import outside
+from shared.messages import CollectionRef
+from shared.settings import BrokerSettings
+from shared.stomp import StompBus
+from simulator.gda import Session
+from tests.charts.chart import CHART, HELM
+from tests.launcher.kubernetes.cluster import KUBECONFIG, KUBECTL, SCRIPTS, kubectl
+
+SERVICES = ("aggregator", "ingester", "launcher", "spotfinder", "writer")
+PATIENCE_S = 120
+Labelled = dict[str, str]
+
+
+def install(namespace: str, folder: Path) -> None:
+    """Install both, or upgrade them to the chart of this checkout.
+
+    Raises:
+        AssertionError: they are not ready in time; the message is helm's.
+    """
+    command = [str(SCRIPTS / "mesh"), namespace, str(folder)]
+    variables = {**os.environ, "KUBECONFIG": str(KUBECONFIG), "PYTHON": sys.executable}
+    done = subprocess.run(command, env=variables, capture_output=True, check=False)
+    if done.returncode:
+        pods = kubectl("describe", "pods", namespace=namespace, check=False).stdout.decode()
+        raise AssertionError(f"{done.stderr.decode()}\n{pods}")
+
+
+def helm(*arguments: str, namespace: str) -> subprocess.CompletedProcess[str]:
+    """Run helm."""
+    command = [str(HELM), f"--kubeconfig={KUBECONFIG}", f"--namespace={namespace}", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@contextmanager
+def forwarded(target: str, port: int, namespace: str) -> Iterator[int]:
+    """A port of this machine that leads to a service of the cluster."""
+    command = [
+        str(KUBECTL),
+        f"--kubeconfig={KUBECONFIG}",
+        f"--namespace={namespace}",
+        "port-forward",
+        target,
+        f":{port}",
+    ]
+    with tempfile.TemporaryFile("w+") as said, subprocess.Popen(command, stdout=said, stderr=said) as forwarding:
+        try:
+            yield _port_said(forwarding, said.fileno())
+        finally:
+            forwarding.terminate()
+
+
+def _port_said(forwarding: subprocess.Popen[bytes], said: int) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    text = ""
+    while time.monotonic() < deadline and forwarding.poll() is None:
+        text = os.pread(said, 4096, 0).decode()
+        if found := re.search(r"127\.0\.0\.1:(\d+)", text):
+            return int(found[1])
+        time.sleep(0.05)
+    raise TimeoutError(f"kubectl forwards nothing: {text}")
+
+
+@dataclass(frozen=True)
+class Beamline:
+    """The release of one beamline.
+
+    Attributes:
+        folder: what it and its neighbours keep, by claim.
+    """
+
+    name: str
+    namespace: str
+    folder: Path
+
+    @property
+    def session(self) -> Session:
+        return Session(self.folder / "visits" / self.name / "cm12345-1", beamline=self.name)
+
+    @property
+    def recorded(self) -> Recorded:
+        """The database of the writer and the journal of the aggregator, on their volumes."""
+        kept = (self.folder / f"{self.name}-{service}/{service}.sqlite" for service in ("writer", "aggregator"))
+        return Recorded(*kept)
+
+    def kubectl(self, *arguments: str) -> str:
+        return kubectl(*arguments, namespace=self.namespace).stdout.decode()
+
+    def helm(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return helm(*arguments, namespace=self.namespace)
+
+    def upgrade(self, *sets: str) -> subprocess.CompletedProcess[str]:
+        """Change values of the release, and wait until all pods are as they say."""
+        changed = [f"--set={each}" for each in sets]
+        return self.helm("upgrade", self.name, str(CHART), "--reuse-values", "--wait", "--timeout=5m", *changed)
+
+    @property
+    def revision(self) -> int:
+        return int(json.loads(self.helm("history", self.name, "--output=json").stdout)[-1]["revision"])
+
+    def pods(self, service: str | None = None) -> list[dict]:
+        """Those that are not on their way out."""
+        wanted = f"component={service}" if service else f"component in ({','.join(SERVICES)})"
+        labels = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/{wanted}"
+        found = json.loads(self.kubectl("get", "pods", f"--selector={labels}", "--output=json"))["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def ready(self, service: str | None = None) -> list[str]:
+        """Names of pods that say they are ready."""
+        return [pod["metadata"]["name"] for pod in self.pods(service) if is_ready(pod)]
+
+    def kill(self, service: str) -> None:
+        """Delete a pod without grace."""
+        (pod,) = self.pods(service)
+        self.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+
+    def jobs_succeeded(self, ref: CollectionRef) -> int:
+        """Of the runs of a data collection."""
+        jobs = self.kubectl("get", "jobs", f"--selector=mxmesh/collection={ref.id}", "--output=json")
+        return sum(job["status"].get("succeeded", 0) for job in json.loads(jobs)["items"])
+
+    @asynccontextmanager
+    async def world(self) -> AsyncIterator[StompBus]:
+        """A connection of the outside world, through a forwarded port."""
+        with forwarded("service/i03-activemq", 61613, self.namespace) as port:
+            secret = json.loads(self.kubectl("get", "secret", "activemq", "--output=json"))["data"]
+            login = {key: b64decode(value).decode() for key, value in secret.items()}
+            reach = {"url": f"stomp://127.0.0.1:{port}", "prefix": f"{self.name}."}
+            async with outside(BrokerSettings.model_validate(reach | login)) as bus:
+                yield bus
+
+    def page(self, path: str) -> dict:
+        """JSON of the status page, through a forwarded port."""
+        with forwarded(f"service/{self.name}-aggregator", 8600, self.namespace) as port:
+            answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=10)
+            return dict(answer.raise_for_status().json())
+
+    def collection(self, ref: CollectionRef) -> dict:
+        """What the page says of a data collection."""
+        return dict(self.page(f"/api/collections/{ref}")["collection"])
+
+    async def images_recorded(self, ref: CollectionRef, n: int) -> Images:
+        def whole():
+            found = self.recorded.images(ref)
+            return found if found.n_found + found.n_failed >= n else None
+
+        return await until(whole, f"{n} images of {ref} in the database")
+
+    async def reports(self, ref: CollectionRef, n: int) -> int:
+        """How often a result of an image was said, once that was so often or more."""
+
+        def whole():
+            found = self.recorded.n_reports(ref)
+            return found if found >= n else None
+
+        return await until(whole, f"{n} results of {ref} in the journal")
+
+
+def is_ready(pod: dict) -> bool:
+    conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions", [])}
+    return conditions.get("Ready") == "True"
+
+
+async def until(holds, what: str, patience_s: float = PATIENCE_S):
+    """Wait for something to become true; its value."""
+    with anyio.move_on_after(patience_s):
+        while not (value := await to_thread.run_sync(holds)):
+            await anyio.sleep(0.2)
+        return value
+    raise TimeoutError(f"waited {patience_s} s for {what}")

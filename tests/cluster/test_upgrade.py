@@ -1,0 +1,58 @@
+"""A release is upgraded and rolled back while its beamline collects."""
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from tests.cluster.beamlines import SERVICES
+from tests.cluster.grids import Scans, assert_recorded_once
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(900)]
+CHANGES = [f"services.{service}.podAnnotations.trial=upgraded" for service in SERVICES]
+
+
+async def collect_during(beamline, scans, change, *arguments):
+    """Grid scans until the change is done, and one more: what the change said, and what was found."""
+    done = anyio.Event()
+    collected = []
+
+    async def scan_on() -> None:
+        async with beamline.world() as bus:
+            while not done.is_set():
+                collected.append(await scans.collect(beamline, bus, 10))
+            collected.append(await scans.collect(beamline, bus, 10))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(scan_on)
+        said = await to_thread.run_sync(change, *arguments)
+        done.set()
+    return said, collected
+
+
+def trials(beamline):
+    return [pod["metadata"]["annotations"].get("trial") for pod in beamline.pods()]
+
+
+async def assert_all_found(beamline, scans, collected):
+    for collection, result in collected:
+        scans.assert_found(result)
+        await assert_recorded_once(beamline, collection)
+    shown = {each["key"]: each["phase"] for each in beamline.page("/api/status")["collections"]}
+    assert {shown[str(collection.ref)] for collection, _ in collected} == {"centred"}
+
+
+async def test_an_upgrade_and_its_rollback_replace_every_pod_and_no_collection_suffers(
+    i03, small_grid, small_grid_frames
+):
+    scans, before = Scans(small_grid, small_grid_frames), i03.revision
+    upgraded, collected = await collect_during(i03, scans, i03.upgrade, *CHANGES)
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert trials(i03) == ["upgraded"] * 5
+    await assert_all_found(i03, scans, collected)
+
+    back = ("rollback", "i03", str(before), "--wait", "--timeout=5m")
+    returned, collected = await collect_during(i03, scans, i03.helm, *back)
+    assert returned.returncode == 0, returned.stderr
+    assert trials(i03) == [None] * 5
+    assert i03.revision == before + 2
+    await assert_all_found(i03, scans, collected)
