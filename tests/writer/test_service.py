@@ -41,8 +41,8 @@ async def test_a_grid_scan_from_its_start_to_its_result(engine):
         send(ACCEPTED)
         for first in (0, 4, 8):
             send(found(range(first, first + 4)))
-        send(ended())
         (result,) = await until_said(broker, GridResult)
+        send(ended())
         with anyio.fail_after(5):
             while len(member.bus.settled) < 5:
                 await anyio.sleep(0.001)
