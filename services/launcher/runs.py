@@ -1,5 +1,6 @@
 """What a run is, and the files of its directory: job.json, status.jsonl, exit.json, published."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from services.launcher.payload import wrapper
 from services.launcher.pipelines import StepPlan
-from services.launcher.remembered import parse, recall
+from services.launcher.remembered import parse, recall, remember
 from shared.messages import Moment, PipelineFamily, ProcessCollection, RunRef, RunState, Step, now
 
 PUBLISHED = "published"
+SILENT_S = 15.0  # a wrapper says every 5 s that it lives
 
 
 class JobStep(BaseModel):
@@ -102,6 +104,11 @@ class StepRecord(BaseModel):
     pid: int | None = None
     start_ticks: int | None = None
 
+    @property
+    def stopped(self) -> "StepRecord":
+        """How it is once its wrapper is gone."""
+        return self.model_copy(update={"state": "failed"}) if self.state == "running" else self
+
     def message(self) -> Step:
         """As it is told to the mesh."""
         return Step(name=self.name, state=self.state, seconds=self.seconds)
@@ -169,9 +176,38 @@ class RunDirectory:
 
     def amend(self, ending: Ending) -> None:
         """Replace how it ended: a wrapper that was stopped does not know why."""
-        draft = self.path / f".{wrapper.EXIT}.amended"
-        draft.write_text(ending.model_dump_json())
-        draft.replace(self.path / wrapper.EXIT)
+        remember(self.path / wrapper.EXIT, ending)
+
+    def end_unbegun(self) -> None:
+        """Cancelled before a wrapper has begun it; nothing if one has."""
+        if self.claim() is None:
+            self.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+
+    def ending_without_wrapper(self, state: RunState, reason: str, pid: int | None = None) -> Ending:
+        """What stands for the last word of a wrapper that said none."""
+        claim = self.claim()
+        return Ending(
+            state=state,
+            reason=reason,
+            steps=tuple(step.stopped for step in self.steps()),
+            host=claim.host if claim else None,
+            pid=pid,
+            started_at=claim.at if claim else None,
+            ended_at=now(),
+        )
+
+    def under_way(self, detail: str | None = None) -> RunStatus:
+        """How a run is that has not ended, as far as its files say."""
+        state = RunState.QUEUED if self.claim() is None else RunState.RUNNING
+        return RunStatus(state, self.steps(), detail=detail)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its wrapper has said lately that it lives."""
+        try:
+            return time.time() - (self.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
+        except FileNotFoundError:
+            return False
 
     def steps(self) -> tuple[StepRecord, ...]:
         """The latest word on every step, in order."""

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyio import to_thread
+
 from services.launcher.remembered import recall, remember
-from services.launcher.runs import Job
+from services.launcher.runs import Job, RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +29,25 @@ class RunIndex:
 
     def _entry(self, job: Job) -> Path:
         return self.folder / f"{job.run_id}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedBackend:
+    """What backends have in common that remember their runs in an index.
+
+    Attributes:
+        index: the runs whose end is not published.
+        python: interpreter of the wrapper, where runs happen.
+    """
+
+    index: RunIndex
+    python: Path
+
+    async def adopt(self) -> list[Job]:
+        """See ``Backend``. No place is asked."""
+        return await to_thread.run_sync(self.index.jobs)
+
+    async def forget(self, job: Job) -> None:
+        """See ``Backend``. What a place keeps of a run, it forgets by itself."""
+        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
+        await to_thread.run_sync(self.index.remove, job)

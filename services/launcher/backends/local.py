@@ -11,7 +11,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from services.launcher.backends import BackendError
-from services.launcher.backends.index import RunIndex
+from services.launcher.backends.index import IndexedBackend
 from services.launcher.payload import watch, wrapper
 from services.launcher.runs import Claim, Ending, Job, RunDirectory, RunStatus, StepRecord
 from shared.messages import RunState, now
@@ -21,16 +21,8 @@ SILENT_S = 60.0  # a wrapper elsewhere, which cannot be looked at, says every 5 
 
 
 @dataclass(frozen=True, slots=True)
-class LocalBackend:
-    """Starts one detached wrapper per run.
-
-    Attributes:
-        index: the runs whose end is not published.
-        python: interpreter of the wrapper.
-    """
-
-    index: RunIndex
-    python: Path
+class LocalBackend(IndexedBackend):
+    """Starts one detached wrapper per run."""
 
     async def submit(self, job: Job) -> None:
         """See ``Backend``. The directory's job.json is the memory; of two wrappers one finds the other's claim."""
@@ -72,20 +64,10 @@ class LocalBackend:
     async def cancel(self, job: Job) -> None:
         """See ``Backend``. A wrapper that claims the run just now either sees the end or is seen here."""
         directory = RunDirectory(job.directory)
-        if directory.claim() is None:
-            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        directory.end_unbegun()
         claim = directory.claim()
         if claim and claim.host == socket.gethostname() and _lives(claim):
             os.kill(claim.pid, signal.SIGTERM)
-
-    async def adopt(self) -> list[Job]:
-        """See ``Backend``."""
-        return await to_thread.run_sync(self.index.jobs)
-
-    async def forget(self, job: Job) -> None:
-        """See ``Backend``."""
-        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
-        await to_thread.run_sync(self.index.remove, job)
 
     async def logs(self, job: Job) -> str:
         """See ``Backend``. What the wrapper itself said."""
@@ -115,15 +97,8 @@ def _lost(directory: RunDirectory, claim: Claim, steps: tuple[StepRecord, ...]) 
     _end_orphan(claim, steps)
     last = f" during {steps[-1].name}" if steps else ""
     words = wrapper.last_words(directory.path / wrapper.OWN_LOG)
-    ending = Ending(
-        state=RunState.LOST,
-        reason=f"its process {claim.pid} on {claim.host} vanished{last} (killed, out of memory, or restart): {words}",
-        steps=tuple(step.model_copy(update={"state": "failed"}) if step.state == "running" else step for step in steps),
-        host=claim.host,
-        pid=claim.pid,
-        started_at=claim.at,
-        ended_at=now(),
-    )
+    reason = f"its process {claim.pid} on {claim.host} vanished{last} (killed, out of memory, or restart): {words}"
+    ending = directory.ending_without_wrapper(RunState.LOST, reason, pid=claim.pid)
     directory.end(ending)
     written = directory.ending() or ending
     return RunStatus(written.state, written.steps, written)

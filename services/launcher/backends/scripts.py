@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from services.launcher.payload import wrapper
 from services.launcher.pipelines.model import PAYLOAD
-from services.launcher.runs import Job
+from services.launcher.runs import Job, RunDirectory
 
 FOLDER = "payload"
 
@@ -14,6 +14,18 @@ FOLDER = "payload"
 def wrapper_of(directory: Path) -> Path:
     """The wrapper's copy in a run directory."""
     return directory / FOLDER / Path(wrapper.__file__).name
+
+
+def prepare_with_scripts(job: Job) -> Job:
+    """The job as it is in its directory, with all that a node needs beside it.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    directory = RunDirectory(job.directory)
+    directory.prepare(with_own_scripts(job))
+    _copy_scripts(job.directory)
+    return directory.job() or job
 
 
 def with_own_scripts(job: Job) -> Job:
@@ -26,7 +38,7 @@ def with_own_scripts(job: Job) -> Job:
     return job.model_copy(update={"steps": steps})
 
 
-def copy_scripts(directory: Path) -> None:
+def _copy_scripts(directory: Path) -> None:
     """Whole or not at all, also when the launcher is killed meanwhile, or another does the same."""
     folder = directory / FOLDER
     if folder.exists():

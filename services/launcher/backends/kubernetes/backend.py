@@ -1,40 +1,33 @@
 """Runs as Jobs: the wrapper's files on a shared volume are read first, the cluster is asked where they say nothing."""
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from anyio import to_thread
 
 from services.launcher.backends import BackendDownError, BackendError
-from services.launcher.backends.index import RunIndex
+from services.launcher.backends.index import IndexedBackend
 from services.launcher.backends.kubernetes.cluster import Cluster
 from services.launcher.backends.kubernetes.manifest import job_name, manifest
 from services.launcher.backends.kubernetes.reading import OUT_OF_MEMORY, Pod, ran_out_of_memory, read, stopped_by
-from services.launcher.backends.scripts import copy_scripts, with_own_scripts, wrapper_of
+from services.launcher.backends.scripts import prepare_with_scripts, wrapper_of
 from services.launcher.payload import wrapper
-from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRecord
+from services.launcher.runs import SILENT_S, Ending, Job, RunDirectory, RunStatus
 from shared.messages import RunState, now
 
-SILENT_S = 15.0  # a wrapper says every 5 s that it lives
 CREATED, CANCEL, CANCELLED = "kubernetes.json", "cancel", "cancelled"
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class KubernetesBackend:
+class KubernetesBackend(IndexedBackend):
     """Creates one Job per run.
 
     Attributes:
-        index: the runs whose end is not published.
-        python: interpreter of the wrapper, in the image of the runs.
         cluster: where Jobs are created.
     """
 
-    index: RunIndex
-    python: Path
     cluster: Cluster
 
     async def submit(self, job: Job) -> None:
@@ -48,12 +41,10 @@ class KubernetesBackend:
 
     def _prepare(self, job: Job) -> Job | None:
         """The job as it is on the shared volume; None: it was created before."""
-        directory = RunDirectory(job.directory)
-        directory.prepare(with_own_scripts(job))
-        self.index.add(directory.job() or job)
-        copy_scripts(directory.path)
+        directory, prepared = RunDirectory(job.directory), prepare_with_scripts(job)
+        self.index.add(prepared)
         begun = (directory.path / CREATED).exists() or directory.claim() or directory.ending()
-        return None if begun else directory.job() or job
+        return None if begun else prepared
 
     async def _create(self, job: Job) -> None:
         command = (str(self.python), str(wrapper_of(job.directory)), str(job.directory))
@@ -67,8 +58,7 @@ class KubernetesBackend:
         try:
             return await self._status(job, directory)
         except BackendDownError as down:
-            state = RunState.RUNNING if directory.claim() else RunState.QUEUED
-            return RunStatus(state, directory.steps(), detail=str(down))
+            return directory.under_way(str(down))
 
     async def _status(self, job: Job, directory: RunDirectory) -> RunStatus | None:
         """A run has not ended as cancelled while its Job may be left."""
@@ -80,7 +70,7 @@ class KubernetesBackend:
             return None
         if not (directory.path / CREATED).exists():
             return RunStatus(RunState.QUEUED)
-        if _is_heard(directory):
+        if directory.is_heard:
             return RunStatus(RunState.RUNNING, directory.steps())
         return await self._asked(job, directory)
 
@@ -89,7 +79,7 @@ class KubernetesBackend:
         name = job_name(job.run_id)
         found, pods = await self.cluster.job(name), await self.cluster.pods(name)
         claimed = directory.claim() is not None
-        said = read(found, pods, claimed=claimed, cancelled=_is_cancelled(directory), silent=not _is_heard(directory))
+        said = read(found, pods, claimed=claimed, cancelled=_is_cancelled(directory), silent=not directory.is_heard)
         if said.state.terminal:
             await self._end(job, said, pods)
         if (ending := directory.ending()) is not None:
@@ -100,15 +90,9 @@ class KubernetesBackend:
         """Write the end in the wrapper's place, with the container's last lines: Kubernetes will forget them."""
         directory = RunDirectory(job.directory)
         words = (await self.cluster.log(pods[-1])).strip()[-wrapper.LAST_CHARACTERS :] if pods else ""
-        claim, known = directory.claim(), said.detail or ""
-        ending = Ending(
-            state=said.state,
-            reason=known if words in known else f"{known}; its last words: {words}",
-            steps=tuple(map(_stopped, directory.steps())),
-            host=claim.host if claim else None,
-            started_at=claim.at if claim else None,
-            ended_at=now(),
-        )
+        known = said.detail or ""
+        reason = known if words in known else f"{known}; its last words: {words}"
+        ending = directory.ending_without_wrapper(said.state, reason)
         await to_thread.run_sync(directory.end, ending)
         if said.state is RunState.LOST:  # what replaces a lost pod would find the claim and do nothing
             await self.cluster.delete(job_name(job.run_id))
@@ -146,8 +130,7 @@ class KubernetesBackend:
         """See ``Backend``. The wrapper is given its grace; what has not begun never will."""
         directory = RunDirectory(job.directory)
         await to_thread.run_sync((directory.path / CANCEL).touch)
-        if directory.claim() is None:
-            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        directory.end_unbegun()
         try:
             await self._withdraw(job)
         except BackendDownError as down:
@@ -158,15 +141,6 @@ class KubernetesBackend:
         if (job.directory / CANCEL).exists():
             (job.directory / CANCEL).rename(job.directory / CANCELLED)
 
-    async def adopt(self) -> list[Job]:
-        """See ``Backend``."""
-        return await to_thread.run_sync(self.index.jobs)
-
-    async def forget(self, job: Job) -> None:
-        """See ``Backend``. The Job stays until Kubernetes removes it."""
-        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
-        await to_thread.run_sync(self.index.remove, job)
-
     async def logs(self, job: Job) -> str:
         """See ``Backend``. The last lines of the container, which has the wrapper's own words."""
         pods = await self.cluster.pods(job_name(job.run_id))
@@ -175,14 +149,3 @@ class KubernetesBackend:
 
 def _is_cancelled(directory: RunDirectory) -> bool:
     return any((directory.path / name).exists() for name in (CANCEL, CANCELLED))
-
-
-def _is_heard(directory: RunDirectory) -> bool:
-    try:
-        return time.time() - (directory.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
-    except FileNotFoundError:
-        return False
-
-
-def _stopped(step: StepRecord) -> StepRecord:
-    return step.model_copy(update={"state": "failed"}) if step.state == "running" else step

@@ -4,41 +4,35 @@ import json
 import logging
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
 from services.launcher.backends import BackendDownError, BackendError
-from services.launcher.backends.index import RunIndex
-from services.launcher.backends.scripts import copy_scripts, with_own_scripts
+from services.launcher.backends.index import IndexedBackend
+from services.launcher.backends.scripts import prepare_with_scripts
 from services.launcher.backends.slurm.answers import SlurmJob
 from services.launcher.backends.slurm.client import Slurmrestd
 from services.launcher.backends.slurm.reading import end_of, stopped_by, waits_for
 from services.launcher.backends.slurm.requests import LOG, submission
 from services.launcher.payload import wrapper
-from services.launcher.runs import Ending, Job, RunDirectory, RunStatus, StepRecord
-from shared.messages import RunState, now
+from services.launcher.runs import Ending, Job, RunDirectory, RunStatus
+from shared.messages import RunState
 
-SILENT_S = 15.0  # a wrapper says every 5 s that it lives
 LATE = 3.0  # times as long as we wait for slurmrestd, which itself waits longer for slurmctld
 ASKED, SUBMITTED, CANCEL, CANCELLED = "slurm-asked.json", "slurm.json", "slurm-cancel", "slurm-cancelled"
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SlurmBackend:
+class SlurmBackend(IndexedBackend):
     """Submits one job per run.
 
     Attributes:
-        index: the runs whose end is not published.
-        python: interpreter of the wrapper, on the nodes.
         slurm: which is asked.
         ended: when a run's job was first seen to be over, by run [monotonic s].
     """
 
-    index: RunIndex
-    python: Path
     slurm: Slurmrestd
     ended: dict[str, float] = field(default_factory=dict)
     submitting: anyio.Lock = field(default_factory=anyio.Lock)
@@ -48,7 +42,7 @@ class SlurmBackend:
         directory = RunDirectory(job.directory)
         async with self.submitting:
             try:
-                prepared = await to_thread.run_sync(_prepare, job)
+                prepared = await to_thread.run_sync(prepare_with_scripts, job)
             except OSError as fault:
                 raise BackendError(f"cannot prepare {job.directory}: {fault}") from fault
             await to_thread.run_sync(self.index.add, prepared)
@@ -84,7 +78,7 @@ class SlurmBackend:
         try:
             return await self._status(job, directory)
         except BackendDownError as down:
-            return _as_written(directory, str(down))
+            return directory.under_way(str(down))
 
     async def _status(self, job: Job, directory: RunDirectory) -> RunStatus | None:
         """A run has not ended as cancelled while a job of it may be left in Slurm."""
@@ -96,20 +90,20 @@ class SlurmBackend:
         if directory.job() is None:
             return None
         if (job_id := _job_id(directory)) is None:
-            return _as_written(directory)
+            return directory.under_way()
         return await self._asked(job, job_id, directory)
 
     async def _asked(self, job: Job, job_id: int, directory: RunDirectory) -> RunStatus:
         """What Slurm says; a last word of the wrapper that came meanwhile wins."""
-        if _is_heard(directory):
-            return _as_written(directory)
+        if directory.is_heard:
+            return directory.under_way()
         found = await self.slurm.job(job_id)
         if found is None or found.ended:
             await self._end(job, job_id, found)
         if (ending := directory.ending()) is not None:
             self.ended.pop(job.run_id, None)
             return await self._judged(directory, ending)
-        return _as_written(directory, waits_for(found) if found else None)
+        return directory.under_way(waits_for(found) if found else None)
 
     async def _judged(self, directory: RunDirectory, ending: Ending) -> RunStatus:
         """A wrapper that was told to stop, and not by us, does not know why; Slurm does."""
@@ -129,22 +123,14 @@ class SlurmBackend:
             return
         directory = RunDirectory(job.directory)
         state, reason = end_of(found, job_id)
-        claim, words = directory.claim(), wrapper.last_words(directory.path / LOG)
-        ending = Ending(
-            state=state,
-            reason=f"{reason}; {LOG}: {words}",
-            steps=tuple(map(_stopped, directory.steps())),
-            host=claim.host if claim else None,
-            started_at=claim.at if claim else None,
-            ended_at=now(),
-        )
+        words = wrapper.last_words(directory.path / LOG)
+        ending = directory.ending_without_wrapper(state, f"{reason}; {LOG}: {words}")
         await to_thread.run_sync(directory.end, ending)
 
     async def cancel(self, job: Job) -> None:
         """See ``Backend``. The wish is written down, so that Slurm gets it even if it is away now."""
         directory = RunDirectory(job.directory)
-        if directory.claim() is None:
-            directory.end(Ending(state=RunState.CANCELLED, reason="cancelled before it started", ended_at=now()))
+        directory.end_unbegun()
         await to_thread.run_sync((directory.path / CANCEL).touch)
         try:
             await self._withdraw(job)
@@ -172,26 +158,9 @@ class SlurmBackend:
         """So long after we asked for a job, slurmrestd may still hand that on to slurmctld."""
         return LATE * self.slurm.settings.request_timeout_s
 
-    async def adopt(self) -> list[Job]:
-        """See ``Backend``. What is in the index has been submitted."""
-        return await to_thread.run_sync(self.index.jobs)
-
-    async def forget(self, job: Job) -> None:
-        """See ``Backend``. Slurm forgets its job by itself."""
-        await to_thread.run_sync(RunDirectory(job.directory).mark_published)
-        await to_thread.run_sync(self.index.remove, job)
-
     async def logs(self, job: Job) -> str:
         """See ``Backend``. The job's standard output, where Slurm and the wrapper complain."""
         return await to_thread.run_sync(RunDirectory(job.directory).text, LOG)
-
-
-def _prepare(job: Job) -> Job:
-    """The job as it is in its directory, with all that a node needs beside it."""
-    directory = RunDirectory(job.directory)
-    directory.prepare(with_own_scripts(job))
-    copy_scripts(job.directory)
-    return directory.job() or job
 
 
 def _job_id(directory: RunDirectory) -> int | None:
@@ -200,19 +169,3 @@ def _job_id(directory: RunDirectory) -> int | None:
     except (OSError, ValueError):
         return None
     return int(content["job_id"])
-
-
-def _as_written(directory: RunDirectory, detail: str | None = None) -> RunStatus:
-    state = RunState.QUEUED if directory.claim() is None else RunState.RUNNING
-    return RunStatus(state, directory.steps(), detail=detail)
-
-
-def _is_heard(directory: RunDirectory) -> bool:
-    try:
-        return time.time() - (directory.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
-    except FileNotFoundError:
-        return False
-
-
-def _stopped(step: StepRecord) -> StepRecord:
-    return step.model_copy(update={"state": "failed"}) if step.state == "running" else step
