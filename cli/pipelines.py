@@ -13,12 +13,8 @@ from cli.explain import launcher_settings
 from cli.home import DEFAULT_HOME, HomeOption
 from services.launcher.environment import program_environment
 from services.launcher.installed import missing_software
-from services.launcher.pipelines import TABLE, Pipeline
+from services.launcher.pipelines import TABLE, Pipeline, pipeline_named
 from services.launcher.settings import Settings
-
-
-class UnknownPipelineError(Exception):
-    """The table has no such row; the message says what there is."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +55,19 @@ def pipelines(
 
         mxmesh pipelines xia2-dials
     """
-    with explained(UnknownPipelineError, ValueError):
-        found = [_entry(pipeline, launcher_settings(home)) for pipeline in _named(name)]
+    with explained(ValueError):
+        named, settings = [pipeline_named(name)] if name else TABLE.values(), launcher_settings(home)
+        found = [_entry(pipeline, settings) for pipeline in named]
     if as_json:
         print_json([entry.as_json() for entry in found])
     for entry in () if as_json else found:
         _show(entry)
 
 
-def _named(name: str | None) -> list[Pipeline]:
-    if name is not None and name not in TABLE:
-        raise UnknownPipelineError(f"there is no pipeline {name!r}; there are {', '.join(TABLE)}")
-    return [pipeline for key, pipeline in TABLE.items() if name in {None, key}]
-
-
 def _entry(pipeline: Pipeline, settings: Settings) -> Entry:
     environment = program_environment(os.environ, settings.hdf5_plugins, settings.environment)
     missing = missing_software(pipeline, environment["PATH"], settings.python)
-    time_limit_s = settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s)
-    return Entry(pipeline, time_limit_s, settings.memory_gb.get(pipeline.name, pipeline.memory_gb), missing)
+    return Entry(pipeline, settings.time_limit_of_s(pipeline), settings.memory_of_gb(pipeline), missing)
 
 
 def _show(entry: Entry) -> None:

@@ -31,15 +31,6 @@ class Resources(Values):
     limits: Amounts = Field(default=Amounts(), description="more memory kills the container, more CPU is not given")
 
 
-class Toleration(Values):
-    """Which tainted nodes may take a pod."""
-
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Exists"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-
-
 class Nfs(Values):
     """An NFS export."""
 

@@ -7,9 +7,10 @@ from pydantic import Field, GetJsonSchemaHandler, NonNegativeInt, PositiveInt
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from cli.chart.kubernetes import Name, Persistence, Resources, SecretKey, Toleration, Values
+from cli.chart.kubernetes import Name, Persistence, Resources, SecretKey, Values
 from services.aggregator.settings import Settings as AggregatorSettings
 from services.ingester.settings import Settings as IngesterSettings
+from services.launcher.kubernetes_settings import Toleration
 from services.launcher.settings import Settings as LauncherSettings
 from services.spotfinder.settings import Settings as SpotfinderSettings
 from services.writer.settings import Settings as WriterSettings

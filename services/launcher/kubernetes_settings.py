@@ -25,7 +25,7 @@ class Volume(BaseModel):
 
 
 class Toleration(BaseModel):
-    """Which tainted nodes may take runs; the fields are Kubernetes' own."""
+    """Which tainted nodes may take a pod; the fields are Kubernetes' own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

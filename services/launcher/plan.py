@@ -6,7 +6,15 @@ from typing import get_args
 
 from services.launcher.environment import program_environment
 from services.launcher.parameters import ParameterError, Value, read_parameters
-from services.launcher.pipelines import Pipeline, StepPlan, Sweep, UnsuitableWorkError, Work
+from services.launcher.pipelines import (
+    Pipeline,
+    StepPlan,
+    Sweep,
+    UnknownPipelineError,
+    UnsuitableWorkError,
+    Work,
+    pipeline_named,
+)
 from services.launcher.pipelines.rules import known_parameters
 from services.launcher.runs import Job, job_steps
 from services.launcher.settings import Settings
@@ -27,9 +35,9 @@ def pipeline_of(request: ProcessCollection, table: Table) -> Pipeline:
         RefusedRunError: there is none of that name.
     """
     try:
-        return table[request.pipeline]
-    except KeyError:
-        raise RefusedRunError(f"there is no pipeline {request.pipeline!r}; there are {', '.join(table)}") from None
+        return pipeline_named(request.pipeline, table)
+    except UnknownPipelineError as unknown:
+        raise RefusedRunError(str(unknown)) from unknown
 
 
 def family_of(request: ProcessCollection, table: Table) -> PipelineFamily:
@@ -104,10 +112,10 @@ def plan_job(
         family=pipeline.family,
         directory=run_directory(request, settings).absolute(),
         steps=job_steps(_steps(pipeline, work)),
-        time_limit_s=settings.time_limit_s.get(pipeline.name, pipeline.time_limit_s),
+        time_limit_s=settings.time_limit_of_s(pipeline),
         grace_s=settings.grace_s,
         niceness=settings.niceness,
-        memory_gb=settings.memory_gb.get(pipeline.name, pipeline.memory_gb),
+        memory_gb=settings.memory_of_gb(pipeline),
         free_gb=settings.least_free_gb + pipeline.disk_gb(work),
         environment=program_environment(own_environment, settings.hdf5_plugins, settings.environment),
         traceparent=traceparent,

@@ -17,7 +17,7 @@ from pydantic import (
 
 from services.launcher.kubernetes_settings import KubernetesSettings
 from services.launcher.parameters import read_parameters
-from services.launcher.pipelines import TABLE, Pipeline
+from services.launcher.pipelines import Pipeline, pipeline_named
 from services.launcher.pipelines.rules import RULES, Rules
 from services.launcher.slurm_settings import SlurmSettings
 from shared.messages import Parameters
@@ -107,7 +107,7 @@ class Settings(ServiceSettings):
     def _are_of_pipelines(cls, by_pipeline: dict[str, Any]) -> dict[str, Any]:
         """A wrong name stops the service at start; silently it would change nothing."""
         for name in by_pipeline:
-            _pipeline(name)
+            pipeline_named(name)
         return by_pipeline
 
     @field_validator("parameters")
@@ -115,7 +115,7 @@ class Settings(ServiceSettings):
     def _are_allowed(cls, parameters: dict[str, Parameters]) -> dict[str, Parameters]:
         """A wrong value stops the service at start, not each run."""
         for name, asked in parameters.items():
-            read_parameters(_pipeline(name).parameters, asked)
+            read_parameters(pipeline_named(name).parameters, asked)
         return parameters
 
     @field_validator("rules")
@@ -125,7 +125,7 @@ class Settings(ServiceSettings):
         for rule in rules:
             for outcome in rule.run:
                 try:
-                    read_parameters(_pipeline(outcome.pipeline).parameters, outcome.parameters)
+                    read_parameters(pipeline_named(outcome.pipeline).parameters, outcome.parameters)
                 except ValueError as fault:
                     raise ValueError(f"rule {rule.name!r}: {fault}") from fault
         return rules
@@ -136,8 +136,10 @@ class Settings(ServiceSettings):
             raise ValueError("kubernetes.image is missing: set it to an image with python3 and the programs")
         return self
 
+    def time_limit_of_s(self, pipeline: Pipeline) -> float:
+        """Of a run of this pipeline [s]."""
+        return self.time_limit_s.get(pipeline.name, pipeline.time_limit_s)
 
-def _pipeline(name: str) -> Pipeline:
-    if name not in TABLE:
-        raise ValueError(f"there is no pipeline {name!r}; there are {', '.join(TABLE)}")
-    return TABLE[name]
+    def memory_of_gb(self, pipeline: Pipeline) -> float:
+        """That a run of this pipeline may use [GB]."""
+        return self.memory_gb.get(pipeline.name, pipeline.memory_gb)

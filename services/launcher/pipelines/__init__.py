@@ -1,5 +1,7 @@
 """The table of pipelines: adding one is an entry here, a module beside it, and a reader in ``reports``."""
 
+from collections.abc import Mapping
+
 from services.launcher.pipelines.autoproc import AUTOPROC
 from services.launcher.pipelines.dials import DIALS
 from services.launcher.pipelines.fast_dp import FAST_DP
@@ -15,3 +17,18 @@ from services.launcher.pipelines.model import (
 from services.launcher.pipelines.xia2 import XIA2_3DII, XIA2_DIALS
 
 TABLE = {pipeline.name: pipeline for pipeline in (DIALS, FAST_DP, XIA2_DIALS, XIA2_3DII, AUTOPROC)}
+
+
+class UnknownPipelineError(ValueError):
+    """The table has no such row; the text says what there is."""
+
+
+def pipeline_named(name: str, table: Mapping[str, Pipeline] = TABLE) -> Pipeline:
+    """A row of the table.
+
+    Raises:
+        UnknownPipelineError: there is none of that name.
+    """
+    if name not in table:
+        raise UnknownPipelineError(f"there is no pipeline {name!r}; there are {', '.join(table)}")
+    return table[name]
