@@ -22,11 +22,11 @@ from cli.world import outside
 from shared.messages import CollectionRef
 from shared.settings import BrokerSettings
 from shared.stomp import StompBus
+from shared.topology import SERVICES
 from simulator.gda import Session
 from tests.charts.chart import CHART, HELM
 from tests.launcher.kubernetes.cluster import KUBECONFIG, KUBECTL, SCRIPTS, kubectl
 
-SERVICES = ("aggregator", "ingester", "launcher", "spotfinder", "writer")
 PATIENCE_S = 120
 Labelled = dict[str, str]
 

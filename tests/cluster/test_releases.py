@@ -4,15 +4,17 @@ import json
 
 import pytest
 
+from shared.topology import SERVICES
 from tests.charts.chart import CHART
-from tests.cluster.beamlines import SERVICES, until
+from tests.cluster.beamlines import until
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("name", ["i03", "i04"])
 def test_five_pods_of_each_beamline_are_ready_where_pod_security_is_strict(beamlines, name):
-    assert sorted(pod.rsplit("-", 2)[0] for pod in beamlines[name].ready()) == [f"{name}-{each}" for each in SERVICES]
+    pods = sorted(pod.rsplit("-", 2)[0] for pod in beamlines[name].ready())
+    assert pods == sorted(f"{name}-{each}" for each in SERVICES)
     namespace = json.loads(beamlines[name].kubectl("get", "namespace", beamlines[name].namespace, "--output=json"))
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 

@@ -4,7 +4,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from tests.cluster.beamlines import SERVICES
+from shared.topology import SERVICES
 from tests.cluster.grids import Scans, assert_recorded_once
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(900)]
