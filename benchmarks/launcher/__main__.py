@@ -35,7 +35,7 @@ from shared.settings import BrokerSettings
 from shared.topology import Topology
 
 SLOTS, SECONDS = 4, 0.5
-IMAGE = "docker.io/library/mxmesh-dials:test"
+IMAGE = "docker.io/mxmesh/mxmesh-dials:test"
 Measure = Callable[[Rig], Awaitable[Section]]
 Opened = Callable[[Path, str], AbstractContextManager[LauncherSettings]]
 VARIANTS: dict[str, dict[str, Opened]] = {name: {name: place.opened} for name, place in PLACES.items()}
@@ -92,9 +92,7 @@ def arguments() -> argparse.Namespace:
     names = list(measures(FULL))
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="measure only these")
     parser.add_argument("--backend", nargs="+", choices=PLACES, default=["local"], help="where; default: local")
-    parser.add_argument(
-        "--image", default=IMAGE, help="of Kubernetes' runs; default: what `.ci/cluster/build dials` makes"
-    )
+    parser.add_argument("--image", default=IMAGE, help="of Kubernetes' runs; default: what `.ci/cluster/build` makes")
     parser.add_argument("--quick", action="store_true", help="fewer runs: about two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     return parser.parse_args()

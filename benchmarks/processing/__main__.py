@@ -32,7 +32,7 @@ from simulator.gda import Session, describe_rotation
 from simulator.rotation import RotationScan
 
 QUICK: Parameters = {"index_method": "fft1d", "max_refine": 5, "outlier": "tukey", "scan_varying": False}
-IMAGE = "docker.io/library/mxmesh-dials:test"
+IMAGE = "docker.io/mxmesh/mxmesh-dials:test"
 
 
 def arguments() -> argparse.Namespace:
@@ -45,9 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scans", nargs="+", choices=SCANS, default=list(SCANS), help="which rotations; default: all")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each; the quickest counts")
     parser.add_argument("--backends", nargs="+", choices=PLACES, default=["local"], help="where; default: local")
-    parser.add_argument(
-        "--image", default=IMAGE, help="of Kubernetes' runs; default: what `.ci/cluster/build dials` makes"
-    )
+    parser.add_argument("--image", default=IMAGE, help="of Kubernetes' runs; default: what `.ci/cluster/build` makes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything measured")
     return parser.parse_args()
 

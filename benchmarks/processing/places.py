@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.slurm_cluster import running_slurm
-from services.launcher.settings import bundled_hdf5_plugins
 
 SOMEBODY = 1000  # pods never run as root
 LauncherSettings = dict[str, Any]
@@ -46,14 +45,13 @@ def slurm(_shared: Path, _image: str, scheduler: str = "") -> Iterator[LauncherS
 def kubernetes(shared: Path, image: str) -> Iterator[LauncherSettings]:
     """Jobs in a new namespace of the cluster that $KUBECONFIG names; its node has to be this machine."""
     namespace = f"mxmesh-benchmark-{secrets.token_hex(4)}"
-    plugins = shutil.copytree(bundled_hdf5_plugins() or "", shared / "hdf5-plugins", dirs_exist_ok=True)
     _kubectl("create", "namespace", namespace)
     try:
         with _folders_for_others():
             yield {
                 "backend": "kubernetes",
                 "python": "/usr/bin/python3",
-                "hdf5_plugins": str(plugins),
+                "hdf5_plugins": "/opt/hdf5-plugins",
                 "memory_gb": {"dials": 4},
                 "environment": {"HOME": "/tmp", "PATH": "/usr/bin:/bin"},  # noqa: S108 - the container's own
                 "kubernetes": {"kubeconfig": os.environ["KUBECONFIG"], "namespace": namespace, **_pod(shared, image)},
@@ -97,7 +95,7 @@ def _missing_slurm() -> str | None:
 def _missing_cluster() -> str | None:
     if os.environ.get("KUBECONFIG"):
         return None
-    return "$KUBECONFIG is not set; `.ci/cluster/build dials` and `.ci/cluster/up` start a cluster"
+    return "$KUBECONFIG is not set; `.ci/cluster/build` and `.ci/cluster/up` start a cluster"
 
 
 PLACES = {

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from base64 import b64decode
@@ -38,7 +37,7 @@ def install(namespace: str, folder: Path) -> None:
         AssertionError: they are not ready in time; the message is helm's.
     """
     command = [str(SCRIPTS / "mesh"), namespace, str(folder)]
-    variables = {**os.environ, "KUBECONFIG": str(KUBECONFIG), "PYTHON": sys.executable}
+    variables = {**os.environ, "KUBECONFIG": str(KUBECONFIG)}
     done = subprocess.run(command, env=variables, capture_output=True, check=False)
     if done.returncode:
         pods = kubectl("describe", "pods", namespace=namespace, check=False).stdout.decode()

@@ -9,11 +9,10 @@ from simulator.demo import small_grid
 from simulator.frames import cached_frames
 from tests.charts.chart import HELM, WHY
 from tests.cluster.beamlines import Beamline, install
-from tests.launcher.kubernetes.cluster import STATE, kubectl
+from tests.launcher.kubernetes.cluster import kubectl
 from tests.launcher.kubernetes.conftest import cluster, pytest_runtest_makereport
 
 __all__ = ["cluster", "pytest_runtest_makereport"]
-IMAGES = [STATE.parent / f"images/mxmesh-{name}.tar" for name in ("services", "dials")]
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +20,6 @@ def beamlines(cluster, tmp_path_factory):
     """i03, whose release has the broker, and i04, in a namespace where Pod Security is strict; removed afterwards."""
     if HELM is None:
         pytest.skip(WHY)
-    if "MXMESH_TEST_KUBECONFIG" not in os.environ and (absent := [each.stem for each in IMAGES if not each.is_file()]):
-        pytest.skip(f"no images {absent}: `.ci/cluster/build dials services` makes them")
     namespace, folder = f"mxmesh-test-{secrets.token_hex(4)}", tmp_path_factory.mktemp("beamlines")
     install(namespace, folder)
     yield {name: Beamline(name, namespace, folder) for name in ("i03", "i04")}

@@ -10,7 +10,7 @@ from services.launcher.kubernetes_settings import KubernetesSettings
 from tests.launcher.builders import job, until
 from tests.launcher.kubernetes.cluster import KUBECONFIG
 
-IMAGE = os.environ.get("MXMESH_TEST_IMAGE", "docker.io/library/mxmesh-run:test")
+IMAGE = os.environ.get("MXMESH_TEST_IMAGE", "docker.io/mxmesh/mxmesh-dials:test")
 PYTHON = Path("/usr/bin/python3")
 LIMIT_S = 60
 
