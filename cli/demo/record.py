@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from cli.collections import read_only
 from services.aggregator.history import events
@@ -28,6 +29,17 @@ class Images:
     brightest: int
 
 
+def count_images(ref: CollectionRef) -> Select[Any]:
+    """What `Images` says of a collection."""
+    i = schema.images.c
+    return select(
+        func.count().filter(i.failure.is_(None)),
+        func.count().filter(i.failure.is_not(None)),
+        func.coalesce(func.sum(i.n_spots_total), 0),
+        func.coalesce(func.max(i.n_spots_total), 0),
+    ).where(i.beamline == ref.beamline, i.collection_id == ref.id)
+
+
 class Recorded:
     """The writer's results and the aggregator's journal, only read."""
 
@@ -37,15 +49,8 @@ class Recorded:
 
     def images(self, ref: CollectionRef) -> Images:
         """How many images of a collection stand there, and their spots."""
-        i = schema.images.c
-        query = select(
-            func.count().filter(i.failure.is_(None)),
-            func.count().filter(i.failure.is_not(None)),
-            func.coalesce(func.sum(i.n_spots_total), 0),
-            func.coalesce(func.max(i.n_spots_total), 0),
-        ).where(i.beamline == ref.beamline, i.collection_id == ref.id)
         with self._engine.connect() as connection:
-            return Images(*connection.execute(query).one())
+            return Images(*connection.execute(count_images(ref)).one())
 
     def first_found_at(self, ref: CollectionRef) -> datetime | None:
         """When the first image of a collection had its result."""

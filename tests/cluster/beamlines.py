@@ -15,8 +15,9 @@ from pathlib import Path
 import anyio
 import httpx
 from anyio import to_thread
+from sqlalchemy.dialects import postgresql
 
-from cli.demo.record import Images, Recorded
+from cli.demo.record import Images, Recorded, count_images
 from cli.world import outside
 from shared.messages import CollectionRef
 from shared.settings import BrokerSettings
@@ -98,8 +99,25 @@ class Beamline:
     @property
     def recorded(self) -> Recorded:
         """The database of the writer and the journal of the aggregator, on their volumes."""
-        kept = (self.folder / f"{self.name}-{service}/{service}.sqlite" for service in ("writer", "aggregator"))
-        return Recorded(*kept)
+        return Recorded(self.file("writer"), self.file("aggregator"))
+
+    def volume(self, service: str) -> Path:
+        """The folder behind the claim of a service."""
+        return self.folder / f"{self.name}-{service}"
+
+    def file(self, service: str) -> Path:
+        """The database of a service that keeps it on its volume."""
+        return self.volume(service) / f"{service}.sqlite"
+
+    def images(self, ref: CollectionRef) -> Images:
+        """What the record has of a collection: the writer's file, or PostgreSQL where the release has no such file."""
+        if self.file("writer").exists():
+            return self.recorded.images(ref)
+        literal = {"literal_binds": True}
+        query = str(count_images(ref).compile(dialect=postgresql.dialect(), compile_kwargs=literal))
+        ask = ("psql", "--host=/tmp", "--username=mxmesh", "--csv", "--tuples-only", f"--command={query}")
+        counts = self.kubectl("exec", "deployment/postgresql", "--", *ask).split(",")
+        return Images(*map(int, counts))
 
     def kubectl(self, *arguments: str) -> str:
         return kubectl(*arguments, namespace=self.namespace).stdout.decode()
@@ -116,42 +134,63 @@ class Beamline:
     def revision(self) -> int:
         return int(json.loads(self.helm("history", self.name, "--output=json").stdout)[-1]["revision"])
 
-    def pods(self, service: str | None = None) -> list[dict]:
-        """Those that are not on their way out."""
+    def pods(self, service: str | None = None, *, leaving: bool = False) -> list[dict]:
+        """Those that are not on their way out, or all."""
         wanted = f"component={service}" if service else f"component in ({','.join(SERVICES)})"
         labels = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/{wanted}"
         found = json.loads(self.kubectl("get", "pods", f"--selector={labels}", "--output=json"))["items"]
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in found if leaving or "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self, service: str | None = None) -> list[str]:
         """Names of pods that say they are ready."""
         return [pod["metadata"]["name"] for pod in self.pods(service) if is_ready(pod)]
+
+    async def scale(self, workload: str, replicas: int) -> None:
+        """Such as deployment/writer; until as many pods are there, ready, and the others gone."""
+        await to_thread.run_sync(
+            self.kubectl, "scale", workload.replace("/", f"/{self.name}-"), f"--replicas={replicas}"
+        )
+        service = workload.split("/")[1]
+
+        def scaled() -> bool:
+            return len(self.ready(service)) == len(self.pods(service, leaving=True)) == replicas
+
+        await until(scaled, f"{replicas} pods of {service}")
 
     def kill(self, service: str) -> None:
         """Delete a pod without grace."""
         (pod,) = self.pods(service)
         self.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
 
-    def jobs_succeeded(self, ref: CollectionRef) -> int:
+    def jobs(self, ref: CollectionRef) -> list[dict]:
         """Of the runs of a data collection."""
-        jobs = self.kubectl("get", "jobs", f"--selector=mxmesh/collection={ref.id}", "--output=json")
-        return sum(job["status"].get("succeeded", 0) for job in json.loads(jobs)["items"])
+        found = self.kubectl("get", "jobs", f"--selector=mxmesh/collection={ref.id}", "--output=json")
+        return list(json.loads(found)["items"])
 
     @asynccontextmanager
     async def world(self) -> AsyncIterator[StompBus]:
-        """A connection of the outside world, through a forwarded port."""
-        with forwarded("service/i03-activemq", 61613, self.namespace) as port:
-            secret = json.loads(self.kubectl("get", "secret", "activemq", "--output=json"))["data"]
-            login = {key: b64decode(value).decode() for key, value in secret.items()}
-            reach = {"url": f"stomp://127.0.0.1:{port}", "prefix": f"{self.name}."}
-            async with outside(BrokerSettings.model_validate(reach | login)) as bus:
-                yield bus
+        """A connection of the outside world: the only node is this machine, which reaches services as pods do."""
+        secret = json.loads(self.kubectl("get", "secret", "activemq", "--output=json"))["data"]
+        login = {key: b64decode(value).decode() for key, value in secret.items()}
+        address = self.kubectl("get", "service/i03-activemq", "--output=jsonpath={.spec.clusterIP}")
+        reach = {"url": f"stomp://{address}:61613", "prefix": f"{self.name}."}
+        async with outside(BrokerSettings.model_validate(reach | login)) as bus:
+            yield bus
+
+    def answer(self, path: str) -> httpx.Response:
+        """Of the status page, through a forwarded port."""
+        with forwarded(f"service/{self.name}-aggregator", 8600, self.namespace) as port:
+            return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=10).raise_for_status()
 
     def page(self, path: str) -> dict:
-        """JSON of the status page, through a forwarded port."""
-        with forwarded(f"service/{self.name}-aggregator", 8600, self.namespace) as port:
-            answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=10)
-            return dict(answer.raise_for_status().json())
+        """JSON of the status page."""
+        return dict(self.answer(path).json())
+
+    def handled(self, service: str) -> dict[str, int]:
+        """Messages that each pod of a service has settled, as Prometheus would read it."""
+        line = rf'mxmesh_messages_handled_total{{.*service="{service}".*}} (\S+)'
+        found = re.finditer(line, self.answer("/metrics").text)
+        return {re.search(r'instance="([^:"]+)', each[0])[1]: int(float(each[1])) for each in found}
 
     def collection(self, ref: CollectionRef) -> dict:
         """What the page says of a data collection."""
@@ -159,7 +198,7 @@ class Beamline:
 
     async def images_recorded(self, ref: CollectionRef, n: int) -> Images:
         def whole():
-            found = self.recorded.images(ref)
+            found = self.images(ref)
             return found if found.n_found + found.n_failed >= n else None
 
         return await until(whole, f"{n} images of {ref} in the database")

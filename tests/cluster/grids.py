@@ -9,7 +9,7 @@ from shared.messages import Collection, GridResult
 from shared.stomp import StompBus
 from simulator.gda import collect, describe_grid, detector_of
 from simulator.grid import GridScan
-from tests.cluster.beamlines import Beamline
+from tests.cluster.beamlines import PATIENCE_S, Beamline
 from tests.mesh.conftest import centre_of
 
 N_IMAGES = 48
@@ -26,9 +26,16 @@ class Scans:
         self, beamline: Beamline, bus: StompBus, frame_rate: float, on_image: Callable[[int], None] = lambda _: None
     ) -> tuple[Collection, GridResult]:
         """Collect one, and wait for its centre."""
+        collection = await self.write(beamline, bus, frame_rate, on_image)
+        return collection, await centre_of(bus, collection.ref, PATIENCE_S)
+
+    async def write(
+        self, beamline: Beamline, bus: StompBus, frame_rate: float, on_image: Callable[[int], None] = lambda _: None
+    ) -> Collection:
+        """Collect one, and wait for nothing."""
         collection = describe_grid(beamline.session, self.scan, new_dcid())
         await collect(bus, collection, self._detector(frame_rate), on_image)
-        return collection, await centre_of(bus, collection.ref)
+        return collection
 
     def assert_found(self, result: GridResult) -> None:
         """Where the crystal is, from all images."""

@@ -1,8 +1,9 @@
-"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal. Jaeger, which is pulled, stays out."""
+"""`compose.yaml`: one command makes a mesh, which finds a simulated crystal, and traces of it can be looked at."""
 
 import os
 import shlex
 import subprocess
+import time
 
 import httpx
 import pytest
@@ -16,14 +17,17 @@ from tests.images.conftest import TAG
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(400)]
 
 
+ON_THE_WAY = {f"mxmesh-{name}" for name in ("ingester", "spotfinder", "writer", "aggregator")}
+
+
 class Composition:
     """A project of its own, on ports of its own."""
 
     def __init__(self, command: str) -> None:
         self.command = [*shlex.split(command), "--file", str(ROOT / "compose.yaml"), "--project-name", "mxmesh-test"]
-        broker, page = free_ports(2)
-        self.page = f"http://127.0.0.1:{page}"
-        ports = {"MXMESH_BROKER_PORT": str(broker), "MXMESH_PAGE_PORT": str(page)}
+        broker, page, traces = free_ports(3)
+        self.page, self.traces = f"http://127.0.0.1:{page}", f"http://127.0.0.1:{traces}"
+        ports = {"MXMESH_BROKER_PORT": str(broker), "MXMESH_PAGE_PORT": str(page), "MXMESH_TRACES_PORT": str(traces)}
         self.environment = {**os.environ, **ports, "MXMESH_TAG": TAG}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +60,21 @@ def test_the_page_knows_five_services_that_are_well(composition):
     assert {service["service"] for service in status["health"]["services"]} == set(SERVICES)
 
 
+def test_jaeger_shows_the_way_of_an_announcement_through_the_mesh(composition):
+    deadline = time.monotonic() + 60
+    while not any(services >= ON_THE_WAY for services in traced(composition.traces)):
+        assert time.monotonic() < deadline, traced(composition.traces)
+        time.sleep(1)
+
+
+def traced(jaeger: str) -> list[set[str]]:
+    """The services of each trace that began in the ingester."""
+    query = {"service": "mxmesh-ingester", "lookback": "1h", "limit": "20"}
+    answer = httpx.get(f"{jaeger}/api/traces", params=query, trust_env=False, timeout=10).raise_for_status()
+    return [{process["serviceName"] for process in trace["processes"].values()} for trace in answer.json()["data"]]
+
+
 def test_every_service_is_there_and_the_rest_of_the_images_are_built_or_public():
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert set(SERVICES) < set(services)
-    assert {name for name, each in services.items() if "profiles" in each} == {"check", "jaeger"}
+    assert {name for name, each in services.items() if "profiles" in each} == {"check"}

@@ -74,9 +74,9 @@ class RunningUp:
         return outside(self.running.broker)
 
 
-async def centre_of(bus: StompBus, ref: CollectionRef) -> GridResult:
+async def centre_of(bus: StompBus, ref: CollectionRef, patience_s: float = PATIENCE_S) -> GridResult:
     """The first grid result of a collection on the beamline's queue."""
-    with anyio.fail_after(PATIENCE_S):
+    with anyio.fail_after(patience_s):
         async with bus.subscribe(bus.topology.queue(f"xrc.{ref.beamline}"), prefetch=1) as deliveries:
             async for delivery in deliveries:
                 await bus.settle(delivery)
