@@ -110,8 +110,8 @@ class Beamline:
         return self.volume(service) / f"{service}.sqlite"
 
     def images(self, ref: CollectionRef) -> Images:
-        """What the record has of a collection: the writer's file, or PostgreSQL where the release has no such file."""
-        if self.file("writer").exists():
+        """What the record has of a collection: the file of the writer, or PostgreSQL where that has no volume."""
+        if self.volume("writer").exists():
             return self.recorded.images(ref)
         literal = {"literal_binds": True}
         query = str(count_images(ref).compile(dialect=postgresql.dialect(), compile_kwargs=literal))
