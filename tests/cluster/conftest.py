@@ -9,6 +9,7 @@ from simulator.demo import small_grid
 from simulator.frames import cached_frames
 from tests.charts.chart import HELM, WHY
 from tests.cluster.beamlines import Beamline, install
+from tests.cluster.grids import Scans
 from tests.launcher.kubernetes.cluster import kubectl
 from tests.launcher.kubernetes.conftest import cluster, pytest_runtest_makereport
 
@@ -53,3 +54,8 @@ def small_grid_():
 @pytest.fixture(scope="session")
 def small_grid_frames(small_grid, tmp_path_factory):
     return cached_frames(small_grid, tmp_path_factory.mktemp("frames"), workers=2)
+
+
+@pytest.fixture
+def scans(small_grid, small_grid_frames):
+    return Scans(small_grid, small_grid_frames)

@@ -5,14 +5,9 @@ import pytest
 from anyio import to_thread
 
 from tests.cluster.beamlines import until
-from tests.cluster.grids import Scans, assert_recorded_once
+from tests.cluster.grids import assert_recorded_once
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
-
-
-@pytest.fixture
-def scans(small_grid, small_grid_frames):
-    return Scans(small_grid, small_grid_frames)
 
 
 async def test_the_crystal_is_found_where_it_is_and_stands_in_the_database_and_on_the_page(i03, scans):

@@ -5,18 +5,13 @@ from anyio import to_thread
 
 from shared.messages import CollectionStarts, now
 from tests.cluster import volumes
-from tests.cluster.beamlines import until
-from tests.cluster.grids import N_IMAGES, Scans, assert_recorded_once
+from tests.cluster.beamlines import PATIENCE_S, until
+from tests.cluster.grids import N_IMAGES, assert_recorded_once
 from tests.mesh.conftest import centre_of
 from tests.writer.test_backup import documented
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 WITH_FILES = ("ingester", "writer", "aggregator")
-
-
-@pytest.fixture
-def scans(small_grid, small_grid_frames):
-    return Scans(small_grid, small_grid_frames)
 
 
 def save(beamline, service):
@@ -60,6 +55,6 @@ async def test_what_waited_on_a_broker_whose_volume_is_lost_comes_back_with_the_
         await i03.scale("statefulset/activemq", 1)
         assert i03.images(collection.ref).n_found == 0
         await i03.scale("deployment/spotfinder", 1)
-        scans.assert_found(await centre_of(bus, collection.ref, 120))
+        scans.assert_found(await centre_of(bus, collection.ref, PATIENCE_S))
     assert (await i03.images_recorded(collection.ref, N_IMAGES)).n_failed == 0
     await assert_recorded_once(i03, collection)

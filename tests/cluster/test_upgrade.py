@@ -4,7 +4,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from tests.cluster.grids import Scans, assert_recorded_once
+from tests.cluster.grids import assert_recorded_once
 
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(900)]
 
@@ -41,10 +41,8 @@ async def assert_all_found(beamline, scans, collected):
     assert {shown[str(collection.ref)] for collection, _ in collected} == {"centred"}
 
 
-async def test_an_upgrade_to_new_images_and_its_rollback_replace_every_pod_and_no_collection_suffers(
-    i03, small_grid, small_grid_frames
-):
-    scans, before = Scans(small_grid, small_grid_frames), i03.revision
+async def test_an_upgrade_to_new_images_and_its_rollback_replace_every_pod_and_no_collection_suffers(i03, scans):
+    before = i03.revision
     upgraded, collected = await collect_during(i03, scans, i03.upgrade, "image.tag=next")
     assert upgraded.returncode == 0, upgraded.stderr
     assert tags(i03) == ["next"] * 6

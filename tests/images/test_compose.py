@@ -64,7 +64,7 @@ def test_jaeger_shows_the_way_of_an_announcement_through_the_mesh(composition):
     deadline = time.monotonic() + 60
     while not any(services >= ON_THE_WAY for services in traced(composition.traces)):
         assert time.monotonic() < deadline, traced(composition.traces)
-        time.sleep(1)
+        time.sleep(1)  # services send their spans every few seconds
 
 
 def traced(jaeger: str) -> list[set[str]]:
