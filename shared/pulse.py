@@ -2,16 +2,21 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from statistics import median
 
 from shared.messages import ServiceBeat, now
 
 
 @dataclass
 class Pulse:
-    """Counters and readiness of one service process."""
+    """Counters and readiness of one service process.
+
+    Attributes:
+        commit_times_s: how long each COMMIT since the last call took, until its receipt [s]; a bounded number of them.
+    """
 
     service: str
     started_at: datetime = field(default_factory=now)
@@ -19,6 +24,7 @@ class Pulse:
     rejected: int = 0
     prepared: bool = False
     broker_connected: Callable[[], bool] = lambda: False
+    commit_times_s: Callable[[], Sequence[float]] = tuple
 
     @property
     def waiting_for(self) -> str | None:
@@ -33,7 +39,8 @@ class Pulse:
         return self.waiting_for is None
 
     def beat(self, interval_s: float) -> ServiceBeat:
-        """The status message of this moment."""
+        """The status message of this moment; the next one tells of later COMMITs only."""
+        commits_ms = [1000 * seconds for seconds in self.commit_times_s()]
         return ServiceBeat(
             service=self.service,
             instance=f"{socket.gethostname()}:{os.getpid()}",
@@ -42,4 +49,7 @@ class Pulse:
             interval_s=interval_s,
             handled=self.handled,
             rejected=self.rejected,
+            commits=len(commits_ms),
+            commit_median_ms=median(commits_ms) if commits_ms else None,
+            commit_longest_ms=max(commits_ms, default=None),
         )

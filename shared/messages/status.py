@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from shared.messages.envelope import Message, Moment
 
@@ -18,6 +18,11 @@ class ServiceBeat(Message):
     interval_s: PositiveFloat = Field(description="the next beat comes after so long [s]")
     handled: NonNegativeInt = Field(description="messages settled since the start")
     rejected: NonNegativeInt = Field(description="messages sent to a dead letter queue since the start")
+    commits: NonNegativeInt = Field(default=0, description="transactions that the broker committed since the last beat")
+    commit_median_ms: NonNegativeFloat | None = Field(
+        default=None, description="median time of such a COMMIT, until its receipt [ms]; none: there was none"
+    )
+    commit_longest_ms: NonNegativeFloat | None = Field(default=None, description="longest of them [ms]")
 
 
 class MessageDeadLettered(Message):
