@@ -1,5 +1,6 @@
 """Who says what, who listens, and where: the one table from which every destination's name is computed."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -164,6 +165,19 @@ class Topology:
         """Message types that a service says."""
         return iter({r.message: None for r in ROUTES if r.speaker in (service, "every service")})
 
+    def is_inbox(self, queue: str) -> bool:
+        """Whether services of this mesh read a queue, or an earlier version's did; ``queue`` is its name on the broker.
+
+        A mesh without prefix cannot tell a queue that it has forgotten from one of somebody else.
+        """
+        if re.match(rf"Consumer\.({'|'.join(SERVICES)})\.VirtualTopic\.{re.escape(self.prefix)}", queue):
+            return True
+        if not queue.startswith(self.prefix):
+            return False
+        name = queue.removeprefix(self.prefix)
+        known = [route for route in ROUTES if route.kind is Kind.QUEUE and re.fullmatch(_pattern(route.name), name)]
+        return any(route.listeners != (WORLD,) for route in known) or (bool(self.prefix) and not known)
+
     def dead_letters(self, source: str) -> str:
         """The dead letter queue of a queue."""
         return f"/queue/DLQ.{source.removeprefix('/queue/').removeprefix('/topic/')}"
@@ -171,3 +185,8 @@ class Topology:
 
 def _fill(template: str, message: m.Message) -> str:
     return template.format_map({name: getattr(message, name) for name in type(message).model_fields})
+
+
+def _pattern(template: str) -> str:
+    """Every name that a template may become, as a regular expression."""
+    return "[^.]+".join(map(re.escape, re.split(r"{[^}]*}", template)))

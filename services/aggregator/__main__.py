@@ -4,6 +4,7 @@ from datetime import timedelta
 from functools import partial
 
 from services.aggregator.board import Board
+from services.aggregator.broker.monitor import watch
 from services.aggregator.decoding import hear
 from services.aggregator.handler import take_note
 from services.aggregator.heard import KINDS
@@ -39,10 +40,20 @@ async def main() -> None:
     async with open_database(settings.database_url) as engine, join("aggregator", settings) as member:
         history = History(engine, timedelta(days=settings.history_days), settings.n_collections)
         board = await recall(history, settings.n_collections)
-        page = Page(board, member.pulse, settings.beamline, settings.topology, settings.broker.url, settings.trace_url)
+        page = Page(
+            board,
+            member.pulse,
+            settings.beamline,
+            settings.topology,
+            settings.broker.url,
+            settings.trace_url,
+            settings.monitor,
+        )
         member.tasks.start_soon(serve_http, make_app(page), settings.page_host, settings.page_port)
         member.tasks.start_soon(board.close_when_cancelled)
         member.tasks.start_soon(history.prune_for_ever)
+        inboxes = settings.topology.is_inbox
+        member.tasks.start_soon(watch, settings.monitor, settings.broker, inboxes, board.show_broker)
         await listen(member, settings, history, board)
         await work(member)
 

@@ -2,8 +2,11 @@
 
 import anyio
 
+from services.aggregator.broker.commits import CommitLog
+from services.aggregator.broker.watching import BrokerHealth
 from services.aggregator.heard import Heard
 from services.aggregator.state import State, fold
+from shared.messages import ServiceBeat
 
 
 class Board:
@@ -13,6 +16,8 @@ class Board:
         state: everything heard so far, folded.
         version: counts the messages folded since the start.
         journal_fault: why the history could not be written the last time; None while it can.
+        commits: how long COMMITs took lately.
+        broker: what the broker told of itself the last time; None if nobody asks it.
         closed: whether nothing more will come.
     """
 
@@ -20,14 +25,22 @@ class Board:
         self.state = state
         self.version = 0
         self.journal_fault: str | None = None
+        self.commits = CommitLog()
+        self.broker: BrokerHealth | None = None
         self.closed = False
         self._changed = anyio.Event()
 
     def fold(self, heard: Heard) -> None:
         """Take one message in, and wake whoever waits."""
         self.state = fold(self.state, heard)
+        if isinstance(heard.message, ServiceBeat):
+            self.commits.follow(heard.message, heard.at)
         self.version += 1
         self._wake()
+
+    def show_broker(self, broker: BrokerHealth) -> None:
+        """The broker was looked at; the page shows it with what comes next, a few seconds later at most."""
+        self.broker = broker
 
     async def beyond(self, version: int) -> None:
         """Wait until the board is newer than ``version``, or closed."""

@@ -2,44 +2,21 @@
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from services.aggregator.broker.commits import ServiceCommits
+from services.aggregator.broker.judgement import judge_broker
+from services.aggregator.broker.watching import BrokerHealth
 from services.aggregator.pulses import Condition, ServiceHealth, span, take_pulses
+from services.aggregator.reasons import Reason, Verdict, count
 from services.aggregator.record import CollectionRecord, Phase, RunRecord
+from services.aggregator.settings import MonitorSettings
 from services.aggregator.state import State
 from shared.messages import RunState
 
 RECENT = timedelta(hours=1)  # what went wrong earlier is in the tables, but no longer an alarm
 PATIENCE = timedelta(seconds=60)  # longest usual pause between two messages about a running collection
-
-
-class Verdict(StrEnum):
-    """How it is, from good to bad."""
-
-    ALL_RIGHT = "all right"
-    LOOK_HERE = "look here"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that is not as it should be.
-
-    Attributes:
-        verdict: how bad.
-        what: what is wrong, in words.
-        remedy: what to do about it.
-        command: what to type, if that helps.
-        collection: the data collection to look at, such as ``i03/42``.
-    """
-
-    verdict: Verdict
-    what: str
-    remedy: str
-    command: str | None = None
-    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +29,9 @@ class Circumstances:
         broker_connected: whether it is connected now.
         broker_url: where the broker should be.
         journal_fault: why the history cannot be written.
+        commits: how long COMMITs took lately.
+        broker: what the broker told of itself; None if nobody asks it.
+        limits: from where on an operator should know of the broker.
     """
 
     now: datetime
@@ -59,6 +39,9 @@ class Circumstances:
     broker_connected: bool = True
     broker_url: str = ""
     journal_fault: str | None = None
+    commits: tuple[ServiceCommits, ...] = ()
+    broker: BrokerHealth | None = None
+    limits: MonitorSettings = field(default_factory=MonitorSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +77,8 @@ def _broker(c: Circumstances) -> Iterator[Reason]:
             f"Check that ActiveMQ runs at {c.broker_url}; the services connect again by themselves, nothing is lost.",
             "mxmesh doctor",
         )
+    else:
+        yield from judge_broker(c.broker, c.commits, c.limits)
 
 
 CONSEQUENCES = {
@@ -131,7 +116,7 @@ def _dead_letters(state: State) -> Iterator[Reason]:
         newest = max(letters, key=lambda letter: letter.at)
         yield Reason(
             Verdict.LOOK_HERE,
-            f"{_count(len(letters), 'message')} could not be handled by the {newest.service}: {newest.reason}",
+            f"{count(len(letters), 'message')} could not be handled by the {newest.service}: {newest.reason}",
             "It waits for you: look at it, mend the cause, then retry or drop it.",
             dead_letter_command("show", queue),
         )
@@ -148,7 +133,7 @@ def _rejections(state: State, now: datetime) -> Iterator[Reason]:
         newest = max(recent, key=lambda event: event.answered_at)
         yield Reason(
             Verdict.LOOK_HERE,
-            f"{_count(len(recent), 'announcement')} rejected in the last hour: {newest.reason}",
+            f"{count(len(recent), 'announcement')} rejected in the last hour: {newest.reason}",
             newest.remedy,
         )
 
@@ -165,7 +150,7 @@ def _failed_images(record: CollectionRecord) -> Iterator[Reason]:
     if record.n_failed:
         worst, _ = record.failures.most_common(1)[0]
         images = (
-            f"{record.n_failed} of {record.n_images} images" if record.n_images else _count(record.n_failed, "image")
+            f"{record.n_failed} of {record.n_images} images" if record.n_images else count(record.n_failed, "image")
         )
         yield Reason(
             Verdict.LOOK_HERE,
@@ -214,7 +199,3 @@ def _due(record: CollectionRecord) -> datetime:
     if record.phase is Phase.COLLECTED and details and record.ended is None:
         return record.began_at + timedelta(seconds=details.number_of_images * details.exposure_s)
     return record.last_at
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -88,7 +88,7 @@ def _instance(beat: Beat, now: datetime) -> InstanceHealth:
 
 
 def span(duration: timedelta) -> str:
-    """A duration in words with its unit, such as ``1.8 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    """A duration in words with its unit, such as ``1.8 s``, ``3 min 20 s``, ``2 h 5 min`` or ``7 d 2 h``."""
     seconds = duration.total_seconds()
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -96,6 +96,9 @@ def span(duration: timedelta) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s"

@@ -96,3 +96,27 @@ def test_the_inboxes_of_a_virtual_topic_are_known_to_its_speaker():
         "/queue/Consumer.writer.VirtualTopic.SpotsFound",
         "/queue/Consumer.aggregator.VirtualTopic.SpotsFound",
     ]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "queue", "wanted"),
+    [
+        ("", "find-spots", True),
+        ("", "dials-results", True),
+        ("", "process-collection.secondary", True),
+        ("", "Consumer.writer.VirtualTopic.SpotsFound", True),
+        ("", "xrc.i03", False),  # for the world, and it vanishes by itself
+        ("", "DLQ.find-spots", False),  # told by other means
+        ("", "somebody.else", False),
+        ("i03.", "i03.find-spots", True),
+        ("i03.", "i03.name-of-an-earlier-version", True),
+        ("i03.", "Consumer.aggregator.VirtualTopic.i03.NoMore", True),
+        ("i03.", "i03.xrc.i03", False),
+        ("i03.", "i04.find-spots", False),
+        ("i03.", "find-spots", False),
+        ("i03.", "Consumer.writer.VirtualTopic.i04.SpotsFound", False),
+        ("i03.", "DLQ.i03.find-spots", False),
+    ],
+)
+def test_the_mesh_knows_the_queues_that_its_services_should_read(prefix, queue, wanted):
+    assert Topology(prefix).is_inbox(queue) is wanted

@@ -22,6 +22,7 @@ from services.aggregator.board import Board
 from services.aggregator.health import Circumstances
 from services.aggregator.metrics import exposition
 from services.aggregator.record import CollectionRecord
+from services.aggregator.settings import MonitorSettings
 from services.aggregator.web.events import tell_changes
 from services.aggregator.web.formats import FILTERS, STATISTICS_ROWS
 from services.aggregator.web.headers import SafeHeaders
@@ -41,6 +42,7 @@ class Page:
 
     Attributes:
         trace_url: where a trace can be looked at, with ``{trace_id}`` in it.
+        limits: from where on an operator should know of the broker.
         clock: gives the present moment.
     """
 
@@ -50,6 +52,7 @@ class Page:
     topology: Topology = field(default_factory=Topology)
     broker_url: str = ""
     trace_url: str | None = None
+    limits: MonitorSettings = field(default_factory=MonitorSettings)
     clock: Callable[[], datetime] = now
 
     def status(self) -> StatusView:
@@ -61,12 +64,16 @@ class Page:
         return exposition(self.board.state, self._circumstances(), self.beamline)
 
     def _circumstances(self) -> Circumstances:
+        at = self.clock()
         return Circumstances(
-            now=self.clock(),
+            now=at,
             listening_since=self.pulse.started_at,
             broker_connected=self.pulse.broker_connected(),
             broker_url=self.broker_url,
             journal_fault=self.board.journal_fault,
+            commits=self.board.commits.recent(at),
+            broker=self.board.broker,
+            limits=self.limits,
         )
 
     def newest_grid(self) -> CollectionRecord | None:

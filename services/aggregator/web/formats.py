@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.aggregator.health import Verdict
 from services.aggregator.pulses import Condition, span
+from services.aggregator.reasons import Verdict
 from services.aggregator.record import Phase
 from shared.messages import RunState, UnitCell
 

@@ -1,0 +1,1 @@
+"""How the broker is: COMMIT's time from the services' beats, heap, store and destinations from its Jolokia."""
