@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from cli import jolokia
+from cli.broker_configuration import BrokerFiles
+from cli.jolokia import Jolokia
+
 DEBIAN_HOME = Path("/usr/share/activemq")
 DEBIAN_STATISTICS = tuple(Path(f"/usr/share/java/{name}.jar") for name in ("xstream", "jettison", "xpp3"))
 DOCKER_IMAGE = "apache/activemq-classic:6.1.8"
@@ -32,8 +36,16 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
-    def command(self, directory: Path) -> list[str]:
-        """The argument vector that runs a broker in the foreground; ``directory`` holds its ``conf/activemq.xml``."""
+    @property
+    def jolokia(self) -> Jolokia | None:
+        """What tells how the broker is; None where there is nothing of the kind."""
+        ...
+
+    def command(self, directory: Path, *, monitored: bool = False) -> list[str]:
+        """The argument vector that runs a broker in the foreground; ``directory`` holds its ``conf/activemq.xml``.
+
+        A ``monitored`` one has its Jolokia, which has been configured before.
+        """
         ...
 
     def kill_command(self, directory: Path) -> list[str] | None:
@@ -54,18 +66,23 @@ class Java:
     home: Path
     launch: tuple[str, ...]
     extra_jars: tuple[Path, ...] = ()
+    jolokia: Jolokia | None = None
 
-    def command(self, directory: Path) -> list[str]:
+    def command(self, directory: Path, *, monitored: bool = False) -> list[str]:
+        told = self.jolokia if monitored else None
+        jars = (*self.extra_jars, *(told.jars if told else ()))
+        options = told.options(BrokerFiles(directory)) if told else ()
         properties = {
             "java.io.tmpdir": directory / "tmp",
             "activemq.home": self.home,
             "activemq.base": directory,
             "activemq.conf": directory / "conf",
             "activemq.data": directory / "data",
-            "activemq.classpath": ":".join(str(jar) for jar in (directory / "conf", *self.extra_jars)),
+            "activemq.classpath": ":".join(str(jar) for jar in (directory / "conf", *jars)),
         }
         start = ("start", f"xbean:file:{directory}/conf/activemq.xml")
-        return ["java", *JVM, OPENED, *(f"-D{key}={value}" for key, value in properties.items()), *self.launch, *start]
+        system = (f"-D{key}={value}" for key, value in properties.items())
+        return ["java", *JVM, *options, OPENED, *system, *self.launch, *start]
 
     def kill_command(self, directory: Path) -> None:
         del directory
@@ -78,12 +95,14 @@ class Docker:
     image: str
     name: str = "Docker image"
     home: Path = Path("/opt/apache-activemq")
+    jolokia: None = None
 
     def inside(self, directory: Path) -> list[str]:
         """The command within the container."""
         return Java("", self.home, ("-jar", f"{self.home}/bin/activemq.jar")).command(directory)
 
-    def command(self, directory: Path) -> list[str]:
+    def command(self, directory: Path, *, monitored: bool = False) -> list[str]:
+        del monitored
         inside = self.inside(directory)
         owner = f"{os.getuid()}:{os.getgid()}"
         shared = ("--network", "host", "--user", owner, "--volume", f"{directory}:{directory}")
@@ -99,36 +118,53 @@ def _container(directory: Path) -> str:
 
 
 def debian() -> Java | None:
-    """Debian's package ``activemq``; with ``libxstream-java libjettison-java`` it also answers statistics as JSON."""
+    """Debian's package ``activemq``; with ``libxstream-java libjettison-java`` it also answers statistics as JSON.
+
+    With ``libjolokia-core-java libjetty9-java`` it tells how it is, too.
+    """
     jar = DEBIAN_HOME / "bin" / "activemq.jar"
     if not (jar.exists() and shutil.which("java")):
         return None
-    return Java("Debian package", DEBIAN_HOME, ("-jar", str(jar)), tuple(j for j in DEBIAN_STATISTICS if j.exists()))
+    statistics = tuple(j for j in DEBIAN_STATISTICS if j.exists())
+    return Java("Debian package", DEBIAN_HOME, ("-jar", str(jar)), statistics, jolokia.debian())
 
 
 def maven(cache: Path | None = None) -> Java | None:
-    """The artefacts of Maven Central in a cache folder, fetched when they are not there yet (14 MB, about 35 s)."""
+    """The artefacts of Maven Central in a cache folder, fetched when they are not there yet (15 MB, about 35 s)."""
     home = cache or Path.home() / ".cache" / "mxmesh" / "activemq"
-    if not shutil.which("java") or not (_fetched(home) or _fetch(home)):
+    if not shutil.which("java") or not (_is_current(home) or _fetch(home) or _is_complete(home)):
         return None
-    return Java("Maven artefacts", home, ("-cp", f"{home}/lib/*", "org.apache.activemq.console.Main"))
+    launch = ("-cp", f"{home}/lib/*", "org.apache.activemq.console.Main")
+    return Java("Maven artefacts", home, launch, jolokia=jolokia.maven(home / "lib"))
 
 
-def _fetched(home: Path) -> bool:
+def _is_complete(home: Path) -> bool:
     return (home / "complete").exists()
+
+
+def _is_current(home: Path) -> bool:
+    """Whether there is what this version of mxmesh asks for, not an earlier one."""
+    pom = home / "pom.xml"
+    return _is_complete(home) and pom.exists() and pom.read_bytes() == POM.read_bytes()
 
 
 def _fetch(home: Path) -> bool:
     if not shutil.which("mvn"):
         return False
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copy(POM, home / "pom.xml")
-    copy = ("mvn", "-q", "-B", "-f", str(home / "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime")
-    target = f"-DoutputDirectory={home}/lib"
+    new = home / "new"
+    new.mkdir(parents=True, exist_ok=True)
+    shutil.copy(POM, new / "pom.xml")
+    copy = ("mvn", "-q", "-B", "-f", str(new / "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime")
+    target = f"-DoutputDirectory={new}/lib"
     done = subprocess.run([*copy, target], check=False, capture_output=True, timeout=FETCH_TIMEOUT_S)
-    if done.returncode == 0:
-        (home / "complete").touch()
-    return done.returncode == 0
+    if done.returncode != 0:
+        return False
+    shutil.rmtree(home / "lib", ignore_errors=True)
+    for name in ("lib", "pom.xml"):
+        (new / name).replace(home / name)
+    new.rmdir()
+    (home / "complete").touch()
+    return True
 
 
 def docker() -> Docker | None:

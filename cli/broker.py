@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from cli.activemq import Source, find_activemq
 from cli.broker_configuration import TLS_SCHEMES, BrokerFiles, Policy, free_ports
+from cli.jolokia import CONTEXT
 from shared.stomp.wire import Parser, encode
 
 START_TIMEOUT_S = 90.0
@@ -32,6 +33,7 @@ class LocalBroker:
 
     Attributes:
         port: of plain STOMP, on 127.0.0.1; 0 chooses a free one at the first start.
+        monitored: whether it tells how it is, at ``monitor_url``, where its kind can.
         tls: whether ``tls_urls`` are served too, with a certificate of the broker's own making.
         source: which ActiveMQ; the preferred one of this machine when None.
     """
@@ -39,11 +41,13 @@ class LocalBroker:
     directory: Path
     port: int = 0
     tls: bool = False
+    monitored: bool = False
     policy: Policy = field(default_factory=Policy)
     source: Source | None = None
     user: str = "mxmesh"
     password: str = ""
     _tls_ports: tuple[int, ...] = ()
+    _monitor_port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -62,6 +66,11 @@ class LocalBroker:
         return tuple(f"{scheme}://127.0.0.1:{port}?cafile={self.files.cafile}" for scheme, port in ports)
 
     @property
+    def monitor_url(self) -> str | None:
+        """Where Jolokia answers, with user and password of the broker; None where it does not."""
+        return f"http://127.0.0.1:{self._monitor_port}{CONTEXT}" if self._monitor_port else None
+
+    @property
     def pid(self) -> int | None:
         """Process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
@@ -78,9 +87,11 @@ class LocalBroker:
         self.source = self.source or find_activemq()
         self.files.prepare()
         self._refuse_a_second_one()
-        self._configure()
+        self._choose_ports()
         self._refuse_a_taken_port()
-        self._launch(self.source.command(self.files.directory))
+        monitor = self._monitor(self.source)
+        self._configure(monitor or "")
+        self._launch(self.source.command(self.files.directory, monitored=monitor is not None))
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -115,16 +126,26 @@ class LocalBroker:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _configure(self) -> None:
-        port, *tls_ports = free_ports(1 + len(TLS_SCHEMES))
+    def _choose_ports(self) -> None:
+        port, monitor_port, *tls_ports = free_ports(2 + len(TLS_SCHEMES))
         self.port = self.port or port
         if self.tls:
             self._tls_ports = self._tls_ports or tuple(tls_ports)
+        if self.monitored and self.source and self.source.jolokia:
+            self._monitor_port = self._monitor_port or monitor_port
+
+    def _monitor(self, source: Source) -> str | None:
+        """Beans that tell how it is; None without a way, or when somebody took the port while it was away."""
         self.password = self.password or self.files.password()
+        if not source.jolokia or not self._monitor_port or _taken(self._monitor_port):
+            return None
+        return source.jolokia.configure(self.files, self._monitor_port, self.user, self.password)
+
+    def _configure(self, monitor: str) -> None:
         if self.tls:
             self.files.make_certificate(self.password)
         ports = {"stomp+nio": self.port} | dict(zip(TLS_SCHEMES, self._tls_ports, strict=False))
-        self.files.write_configuration(self.user, self.password, ports, self.policy)
+        self.files.write_configuration(self.user, self.password, ports, self.policy, monitor)
 
     def _launch(self, command: list[str]) -> None:
         with self.files.log.open("ab") as log:
@@ -144,10 +165,8 @@ class LocalBroker:
             raise LocalBrokerError(f"a broker already works in {self.directory}: process {pid}; stop it first")
 
     def _refuse_a_taken_port(self) -> None:
-        try:
-            socket.create_server(("127.0.0.1", self.port)).close()
-        except OSError as fault:
-            raise LocalBrokerError(f"port {self.port} cannot be used for the broker: {fault.strerror}") from fault
+        if fault := _taken(self.port):
+            raise LocalBrokerError(f"port {self.port} cannot be used for the broker: {fault.strerror}")
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -169,6 +188,15 @@ async def local_broker(directory: Path, port: int = 0) -> AsyncIterator[LocalBro
     finally:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(broker.stop)
+
+
+def _taken(port: int) -> OSError | None:
+    """Why nobody can listen there."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as fault:
+        return fault
+    return None
 
 
 def _running_in(directory: Path) -> int | None:

@@ -62,6 +62,11 @@ class BrokerFiles:
     def keystore(self) -> Path:
         return self.directory / "conf" / "broker.p12"
 
+    @property
+    def jolokia(self) -> Path:
+        """What Jolokia's agent for Java reads."""
+        return self.directory / "conf" / "jolokia.properties"
+
     def prepare(self) -> None:
         """Make the folders."""
         for name in ("conf", "data", "tmp"):
@@ -72,11 +77,13 @@ class BrokerFiles:
         """The password made at the first start, readable by its owner only."""
         path = self.directory / "password"
         if not path.exists():
-            _write_private(path, secrets.token_urlsafe(24))
+            write_private(path, secrets.token_urlsafe(24))
         return path.read_text().strip()
 
-    def write_configuration(self, user: str, password: str, ports: dict[str, int], policy: Policy) -> None:
-        """Write ``activemq.xml``; ``ports`` by scheme, on 127.0.0.1."""
+    def write_configuration(
+        self, user: str, password: str, ports: dict[str, int], policy: Policy, monitor: str = ""
+    ) -> None:
+        """Write ``activemq.xml``; ``ports`` by scheme, on 127.0.0.1; ``monitor`` is beans that tell how it is."""
         text = Template(TEMPLATE.read_text()).substitute(
             placeholders="",
             directory=escape(str(self.directory)),
@@ -85,9 +92,10 @@ class BrokerFiles:
             redeliveries=policy.redeliveries,
             redelivery_ms=round(1000 * policy.redelivery_s),
             tls_context=self._tls_context(password) if ports.keys() & set(TLS_SCHEMES) else "",
+            monitor=monitor,
             connectors="\n      ".join(connector(scheme, port) for scheme, port in ports.items()),
         )
-        _write_private(self.directory / "conf" / "activemq.xml", text)
+        write_private(self.directory / "conf" / "activemq.xml", text)
 
     def _tls_context(self, password: str) -> str:
         store = f'keyStore="file:{escape(str(self.keystore))}" keyStorePassword="{escape(password)}"'
@@ -118,7 +126,8 @@ def escape(text: str) -> str:
     return saxutils.escape(text, {'"': "&quot;"})
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
 

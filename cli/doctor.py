@@ -62,6 +62,8 @@ def examine(home: Path) -> Iterator[Finding]:
     java = _first_line("java", "-version")
     yield Finding("Java", "ActiveMQ", java, "apt-get install default-jre-headless")
     yield Finding("ActiveMQ Classic", "mxmesh up", _activemq(), "apt-get install activemq, or set MXMESH_BROKER_URL")
+    told = "apt-get install libjolokia-core-java libjetty9-java"
+    yield Finding("Jolokia", "the broker's health on the page", _jolokia(), told, required=False)
     dials = _first_line("dials.version")
     yield Finding("DIALS", "pipeline dials", dials, "apt-get install dials python3-dials")
     xia2 = shutil.which("freerflag") and shutil.which("xia2")
@@ -94,6 +96,10 @@ def _activemq() -> str | None:
     return _unless(lambda: find_activemq().name, NoActiveMQError)
 
 
+def _jolokia() -> str | None:
+    return _unless(lambda: "with ActiveMQ" if find_activemq().jolokia else None, NoActiveMQError)
+
+
 def _docker() -> str | None:
     if not shutil.which("docker"):
         return None
@@ -111,7 +117,7 @@ def _mesh(home: Path) -> str | None:
     return _unless(lambda: RunningMesh.find(home).page_url, NoMeshError)
 
 
-def _unless(look: Callable[[], str], absent: type[Exception]) -> str | None:
+def _unless(look: Callable[[], str | None], absent: type[Exception]) -> str | None:
     try:
         return look()
     except absent:

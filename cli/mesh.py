@@ -76,7 +76,8 @@ async def start_mesh(plan: Plan) -> AsyncIterator[Mesh]:
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         if plan.page_port:
             ports["aggregator"] = plan.page_port
-        services = {name: _service(plan, name, settings, ports[name]) for name in SERVICES}
+        monitor_url = broker.monitor_url if broker else None
+        services = {name: _service(plan, name, settings, monitor_url, ports[name]) for name in SERVICES}
         running = _describe(plan, settings, ports["aggregator"])
         async with anyio.create_task_group() as tasks:
             for service in services.values():
@@ -98,7 +99,7 @@ async def _broker(plan: Plan) -> AsyncIterator[tuple[BrokerSettings, LocalBroker
     if os.environ.get("MXMESH_BROKER_URL"):
         yield ServiceSettings.load().broker, None
         return
-    broker = LocalBroker(plan.home / "broker")
+    broker = LocalBroker(plan.home / "broker", monitored=True)
     try:
         await to_thread.run_sync(broker.start)
         plan.tell(f"ActiveMQ ({broker.source.name if broker.source else 'unknown'}) answers at {broker.url}")
@@ -120,16 +121,16 @@ async def _keep_alive(broker: LocalBroker, tell: Callable[[str], None]) -> None:
             await to_thread.run_sync(broker.start)
 
 
-def _service(plan: Plan, name: str, broker: BrokerSettings, port: int) -> ServiceProcess:
+def _service(plan: Plan, name: str, broker: BrokerSettings, monitor_url: str | None, port: int) -> ServiceProcess:
     path = settings_file(plan.home, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_bytes(orjson.dumps(_settings(plan, name, broker, port), option=orjson.OPT_INDENT_2))
+    path.write_bytes(orjson.dumps(_settings(plan, name, broker, monitor_url, port), option=orjson.OPT_INDENT_2))
     log = plan.home / "logs" / f"{name}.jsonl"
     return ServiceProcess(name, path, log, f"http://127.0.0.1:{port}/readyz", plan.tell)
 
 
-def _settings(plan: Plan, name: str, broker: BrokerSettings, port: int) -> dict[str, Any]:
+def _settings(plan: Plan, name: str, broker: BrokerSettings, monitor_url: str | None, port: int) -> dict[str, Any]:
     """Common settings, then the service's own, then what the operator overrides."""
     home = plan.home
     password = broker.password.get_secret_value() if broker.password else None
@@ -140,7 +141,11 @@ def _settings(plan: Plan, name: str, broker: BrokerSettings, port: int) -> dict[
         },
         "launcher": {"data_roots": [str(root) for root in plan.data_roots], "state_directory": str(home / "runs")},
         "writer": {"database_url": _sqlite(plan.database)},
-        "aggregator": {"database_url": _sqlite(plan.history), "page_port": port},
+        "aggregator": {
+            "database_url": _sqlite(plan.history),
+            "page_port": port,
+            "monitor": {"url": monitor_url} if monitor_url else {},
+        },
     }
     return {
         "beamline": plan.beamline,

@@ -20,5 +20,6 @@ def activemq_xml() -> str:
         redeliveries=policy.redeliveries,
         redelivery_ms=round(1000 * policy.redelivery_s),
         tls_context="",
+        monitor="",
         connectors=connector("stomp+nio", STOMP_PORT, "0.0.0.0"),  # noqa: S104 - in a pod
     )

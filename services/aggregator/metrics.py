@@ -9,6 +9,8 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from services.aggregator.broker.figures import Sample, broker_gauges
+from services.aggregator.broker.view import broker_of
 from services.aggregator.health import RECENT, Circumstances
 from services.aggregator.pulses import ServiceHealth, take_pulses
 from services.aggregator.record import CollectionRecord
@@ -16,7 +18,6 @@ from services.aggregator.state import State
 from shared.messages import RunState
 
 QUANTILES = (0.5, 0.98)
-Sample = tuple[tuple[str, ...], float]
 
 
 class _Figures(Collector):
@@ -39,6 +40,8 @@ class _Figures(Collector):
         yield self._gauge("images_waiting", "images that are due and have no result", [((), _n_waiting(state, c.now))])
         yield self._gauge("runs", "processing runs that have not ended", _runs(state), "state")
         yield from self._latencies(_recent(state, c.now))
+        for name, what, samples, labels in broker_gauges(broker_of(c)):
+            yield self._gauge(name, what, samples, *labels)
 
     def _gauge(self, name: str, what: str, samples: Iterable[Sample], *labels: str) -> Metric:
         family = GaugeMetricFamily(f"mxmesh_{name}", what, labels=("beamline", *labels))

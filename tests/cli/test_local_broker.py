@@ -1,13 +1,14 @@
 """The ActiveMQ that ``mxmesh up`` starts."""
 
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
 
 import pytest
 
-from cli.activemq import Docker, Java, debian, find_activemq, maven
+from cli.activemq import POM, Docker, Java, debian, find_activemq, maven
 from cli.broker import LocalBroker, LocalBrokerError, answers, local_broker
 from cli.broker_configuration import BrokerFiles, Policy, free_ports
 from shared.settings import BrokerSettings
@@ -28,6 +29,7 @@ def test_debians_package_is_preferred():
 
 def test_a_cache_folder_with_the_artefacts_is_used(tmp_path):
     (tmp_path / "complete").touch()
+    shutil.copy(POM, tmp_path / "pom.xml")
 
     source = maven(tmp_path)
 

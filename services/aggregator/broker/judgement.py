@@ -11,7 +11,6 @@ from services.aggregator.reasons import Reason, Verdict, count
 from services.aggregator.settings import MonitorSettings
 
 LEAST_COMMITS = 20  # fewer say more about a moment than about the broker
-PATIENCE_S = 60.0  # a service that starts again leaves its queue, and a broker its Jolokia, for less
 N_NAMED = 3  # queues named in one sentence
 
 
@@ -22,7 +21,7 @@ def judge_broker(
     yield from _slow(commits, limits)
     if broker is None:
         return
-    if broker.fault and broker.silent_s >= PATIENCE_S:
+    if broker.silent:
         yield _look(
             f"The broker has not told how it is for {_span(broker.silent_s)}: {broker.fault}.",
             "The services do not need that. Check the setting monitor.url of the aggregator, its user and password.",
@@ -32,7 +31,7 @@ def judge_broker(
         yield from _full_store(broker.report, limits)
     if broker.oldest_file:
         yield from _stuck_file(broker, broker.oldest_file, limits)
-    yield from (_unread(queue) for queue in broker.unread if queue.for_s >= PATIENCE_S)
+    yield from map(_unread, broker.forsaken)
 
 
 def _slow(commits: Sequence[ServiceCommits], limits: MonitorSettings) -> Iterator[Reason]:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from services.aggregator.broker.answers import BrokerReport, Queue
 
+PATIENCE_S = 60.0  # a service that starts again leaves its queue, and a broker its Jolokia, for less
+
 
 @dataclass(frozen=True, slots=True)
 class OldestFile:
@@ -48,6 +50,16 @@ class BrokerHealth:
     silent_s: float = 0.0
     oldest_file: OldestFile | None = None
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has told nothing for longer than a restart takes."""
+        return self.fault is not None and self.silent_s >= PATIENCE_S
+
+    @property
+    def forsaken(self) -> list[Unread]:
+        """Queues that have gone unread for longer than a restart takes."""
+        return [queue for queue in self.unread if queue.for_s >= PATIENCE_S]
 
 
 @dataclass

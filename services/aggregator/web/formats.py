@@ -9,6 +9,7 @@ from services.aggregator.reasons import Verdict
 from services.aggregator.record import Phase
 from shared.messages import RunState, UnitCell
 
+BYTES_OF_A_GIGABYTE = 1e9
 ABSENT = "\N{EN DASH}"
 Filter = Callable[..., str]
 
@@ -23,6 +24,13 @@ def number(value: float | None, digits: int = 0, unit: str = "") -> str:
     if value is None:
         return ABSENT
     return f"{value:,.{digits}f}".replace(",", "\u202f") + (f"\u00a0{unit}" if unit else "")
+
+
+def size(n_bytes: float | None) -> str:
+    """A size in MB or GB, of thousands."""
+    if n_bytes is None:
+        return ABSENT
+    return number(n_bytes / 1e6, 1, "MB") if n_bytes < BYTES_OF_A_GIGABYTE else number(n_bytes / 1e9, 1, "GB")
 
 
 def local(moment: datetime) -> str:
@@ -59,7 +67,7 @@ def command(arguments: Sequence[str]) -> str:
 TONES: dict[str, set[str]] = {
     "good": {Phase.CENTRED, Phase.PROCESSED, RunState.SUCCEEDED, Condition.ALIVE, Verdict.ALL_RIGHT},
     "busy": {Phase.FINDING, Phase.CENTRING, Phase.PROCESSING, RunState.RUNNING},
-    "warn": {Phase.NO_CRYSTAL, Phase.ABORTED, RunState.CANCELLED, Verdict.LOOK_HERE, "waits"},
+    "warn": {Phase.NO_CRYSTAL, Phase.ABORTED, RunState.CANCELLED, Verdict.LOOK_HERE, "waits", "does not tell"},
     "bad": {
         Phase.FAILED,
         RunState.FAILED,
@@ -96,6 +104,7 @@ STATISTICS_ROWS: Sequence[tuple[str, str, int, str]] = (  # title, field of Shel
 FILTERS: dict[str, Filter] = {
     "seconds": seconds,
     "number": number,
+    "size": size,
     "local": local,
     "utc": utc,
     "cell": cell,

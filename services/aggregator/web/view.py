@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.aggregator.broker.view import BrokerView, broker_of
 from services.aggregator.health import RECENT, Circumstances, Health, dead_letter_command, judge
 from services.aggregator.heatmap import HeatMap, lay_out
 from services.aggregator.record import CollectionRecord, RunRecord
@@ -111,6 +112,7 @@ class StatusView:
     shadow: bool
     at: datetime
     health: Health
+    broker: BrokerView
     collections: list[CollectionView]
     rejections: list[RejectionView]
     dead_letters: list[DeadLetterView]
@@ -126,6 +128,7 @@ def status_of(state: State, circumstances: Circumstances, beamline: str, topolog
         shadow=topology.shadow,
         at=now,
         health=judge(state, circumstances),
+        broker=broker_of(circumstances),
         collections=[collection_of(record) for record in state.newest_collections()],
         rejections=[_rejection(rejection, now, topology) for rejection in rejections],
         dead_letters=[_dead_letter(letter, letter.event) for letter in letters if letter.event],
