@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.aggregator.board import Board
+from services.aggregator.broker.watching import BrokerHealth
 from services.aggregator.heard import Heard
 from services.aggregator.heatmap import box_of
 from services.aggregator.web.app import Page
-from shared.messages import Grid, GridResult, SpotsFound
+from shared.messages import Grid, GridResult, ServiceBeat, SpotsFound
 from shared.pulse import Pulse
 from tests.aggregator.builders import T0, accepted, centred, crystal, fold_all, found, heard
 
@@ -41,10 +42,16 @@ def big_result(at: datetime) -> GridResult:
     return centred(BIG_GRID, at, crystals=(crystal(12.97, 11.03, 71, 193), crystal(29.88, 20.01, 18, 121)))
 
 
-def page(events: list[Heard], clock: datetime | None = None, **pulse: Any) -> Page:
-    """A page of which everything but the time is real."""
+def page(events: list[Heard], clock: datetime | None = None, broker: BrokerHealth | None = None, **pulse: Any) -> Page:
+    """A page of which everything but the time, and what the broker told, is real."""
     at = clock or T0
     listener = Pulse("aggregator", started_at=at - timedelta(hours=1), prepared=True, broker_connected=lambda: True)
     for name, value in pulse.items():
         setattr(listener, name, value)
-    return Page(Board(fold_all(events)), listener, "i03", broker_url="stomp://127.0.0.1:61613", clock=lambda: at)
+    board = Board(fold_all(events))
+    for each in events:
+        if isinstance(each.message, ServiceBeat):
+            board.commits.follow(each.message, each.at)
+    if broker:
+        board.show_broker(broker)
+    return Page(board, listener, "i03", broker_url="stomp://127.0.0.1:61613", clock=lambda: at)

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.aggregator.broker.watching import OldestFile, Unread
 from services.aggregator.metrics import quantile
 from services.aggregator.web.app import make_app
 from shared.messages import RunState
 from shared.topology import SERVICES
+from tests.aggregator.brokers import health
 from tests.aggregator.builders import (
     GRID,
     ROTATION,
@@ -27,9 +29,9 @@ from tests.aggregator.builders import (
 from tests.aggregator.night import page
 
 
-async def figures(*events, at=0, **pulse):
+async def figures(*events, at=0, broker=None, **pulse):
     """Every sample: name and labels (in alphabetical order) except the beamline, to value."""
-    app = make_app(page(list(events), s(at), **pulse))
+    app = make_app(page(list(events), s(at), broker, **pulse))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page") as client:
         answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -57,6 +59,39 @@ async def test_two_processes_of_a_service_count_and_tell_their_messages():
 async def test_a_broker_that_is_away_is_told():
     assert (await figures())["mxmesh_broker_connected",] == 1
     assert (await figures(broker_connected=lambda: False))["mxmesh_broker_connected",] == 0
+
+
+async def test_a_broker_is_told_as_far_as_it_tells():
+    silent = await figures(broker=health(report=None, fault="no answer"))
+    assert {name for name in silent if "broker" in name[0]} == {("mxmesh_broker_connected",), ("mxmesh_broker_told",)}
+    assert silent["mxmesh_broker_told",] == 0
+    assert ("mxmesh_broker_told",) not in await figures()
+
+
+async def test_heap_store_and_destinations_of_the_broker_are_told_with_their_units():
+    unread = (Unread("find-spots", 3, 61), Unread("dials-results", 1, 5))
+    told = await figures(broker=health(oldest_file=OldestFile(7, 86400, at_least=False), unread=unread))
+    assert {name[0]: value for name, value in told.items() if name[0].startswith("mxmesh_broker_")} == {
+        "mxmesh_broker_connected": 1,
+        "mxmesh_broker_told": 1,
+        "mxmesh_broker_heap_after_collection_bytes": 90e6,
+        "mxmesh_broker_heap_after_collection_percent": pytest.approx(25.14, abs=0.01),
+        "mxmesh_broker_heap_limit_bytes": 358e6,
+        "mxmesh_broker_store_bytes": 105e6,
+        "mxmesh_broker_store_percent": 2,
+        "mxmesh_broker_store_files": 3,
+        "mxmesh_broker_store_oldest_file_seconds": 86400,
+        "mxmesh_broker_queues": 3,
+        "mxmesh_broker_topics": 14,
+        "mxmesh_broker_queues_unread": 1,
+    }
+    assert (await figures(broker=health()))["mxmesh_broker_store_oldest_file_seconds",] == 0
+
+
+async def test_the_time_of_commits_is_told_by_service():
+    told = await figures(heard(beat("writer", commits=30, commit_median_ms=1.5, commit_longest_ms=42)))
+    assert told["mxmesh_broker_commit_seconds", "0.5", "writer"] == 0.0015
+    assert told["mxmesh_broker_commit_seconds", "1", "writer"] == 0.042
 
 
 async def test_dead_letters_are_counted_by_queue():

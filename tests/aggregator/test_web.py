@@ -7,15 +7,18 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from services.aggregator.broker.watching import OldestFile, Unread
 from services.aggregator.web.app import make_app
 from services.aggregator.web.formats import local
 from shared.messages import Alternative, Reduction, RunRef, RunState
+from tests.aggregator.brokers import health, report
 from tests.aggregator.builders import (
     LATE,
     ROTATION,
     T0,
     TRACE,
     accepted,
+    beat,
     beats,
     centred,
     changed,
@@ -39,8 +42,8 @@ GRID_NIGHT = [
 RUN_NIGHT = [*beats(), heard(accepted(None, s(-60))), heard(changed(RunState.SUCCEEDED, 9)), heard(recorded())]
 
 
-async def get(path, events, clock=T0, **pulse):
-    transport = httpx.ASGITransport(make_app(page(events, clock, **pulse)))
+async def get(path, events, clock=T0, broker=None, **pulse):
+    transport = httpx.ASGITransport(make_app(page(events, clock, broker, **pulse)))
     async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
         return await client.get(path)
 
@@ -69,6 +72,56 @@ async def test_the_page_of_an_idle_beamline_says_all_right_and_what_to_try():
 
 async def test_a_page_that_has_just_begun_to_listen_does_not_call_services_live_unheard():
     assert "0 of 5 services live" in (await get("/", [], started_at=s(-1))).text
+
+
+async def test_the_page_says_how_the_broker_is():
+    at_work = heard(beat("writer", commits=412, commit_median_ms=1.42, commit_longest_ms=37))
+    text = (await get("/", [*beats(but="writer"), at_work], broker=health())).text
+
+    for words in (
+        "ActiveMQ 5.17.2",
+        "25\N{NO-BREAK SPACE}%",
+        "90.0\N{NO-BREAK SPACE}MB of 358.0\N{NO-BREAK SPACE}MB; with garbage 210.0\N{NO-BREAK SPACE}MB",
+        "105.0\N{NO-BREAK SPACE}MB of 4.3\N{NO-BREAK SPACE}GB in 3 files",
+        "none but the one in use",
+        "3 queues, 14 topics",
+        "14 messages wait",
+        "last 5 min 0 s",
+        "1.4\N{NO-BREAK SPACE}ms",
+    ):
+        assert words in text
+    assert "data analysis is all right" in text
+
+
+async def test_a_broker_in_trouble_is_a_reason_to_look():
+    old = OldestFile(7, 9.5 * 86400, at_least=True)
+    unread = (Unread("find-spots", 3, 61),)
+    text = (await get("/", beats(), broker=health(oldest_file=old, unread=unread))).text
+
+    assert "works, but look here" in text
+    assert "at least 9 d 12 h old" in text
+    assert "Queues that nobody reads" in text
+
+
+async def test_what_is_not_known_of_the_broker_is_said():
+    nobody = (await get("/", beats())).text
+    assert "names no Jolokia" in nobody
+    assert "not watched" in nobody
+    silent = (
+        await get("/", beats(), broker=health(report=None, fault="no answer from http://mq:8161/ within 5 s"))
+    ).text
+    assert "does not tell" in silent
+    assert "are not known: no answer from http://mq:8161/ within 5 s." in silent
+    partly = (await get("/", beats(), broker=health(report=report(heap=None, untold=("No heap: forbidden.",))))).text
+    assert "No heap: forbidden." in partly
+    assert "with garbage" not in partly
+
+
+async def test_the_status_tells_programs_how_the_broker_is():
+    told = (await get("/api/status", beats(), broker=health())).json()["broker"]
+    assert (told["condition"], told["version"], told["n_queues"]) == ("all right", "5.17.2", 3)
+    assert (told["heap_after_collection_bytes"], told["store_bytes"], told["n_files"]) == (90_000_000, 105_000_000, 3)
+    assert (await get("/api/status", beats(), broker_connected=lambda: False)).json()["broker"]["condition"] == "away"
 
 
 async def test_the_page_of_a_grid_shows_map_crystal_latencies_and_trace():

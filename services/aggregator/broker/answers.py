@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 BROKER = "org.apache.activemq:type=Broker,brokerName=*"
 MEMORY_POOLS = "java.lang:type=MemoryPool,name=*"
@@ -138,9 +138,11 @@ def understand(body: bytes) -> BrokerReport:
     def told(what: str, beans: str, read: Callable[[Beans], T]) -> T | None:
         try:
             return read(_beans(parts[beans]))
-        except (AnswerError, ValidationError, LookupError, TypeError) as fault:
+        except AnswerError as fault:
             untold.append(f"The broker does not tell {what}: {_first_line(fault)}.")
-            return None
+        except (LookupError, TypeError, ValueError) as fault:
+            untold.append(f"What the broker tells of {what} is not understood ({_first_line(fault)}).")
+        return None
 
     return BrokerReport(
         version=str(broker.get("BrokerVersion", "?")),
@@ -177,13 +179,13 @@ def _heap(pools: Beans) -> Heap:
 def _store(broker: Bean, stores: Beans) -> Store:
     if not stores:
         raise AnswerError("there is none, messages are in memory only")
-    name = next(iter(stores.values()))["Name"] if len(stores) == 1 else ""
-    kahadb = FOLDER_OF_STORE.match(name)
+    first = next(iter(stores.values()))
+    kahadb = FOLDER_OF_STORE.match(first["Name"]) if len(stores) == 1 else None
     return Store(
         used_bytes=sum(int(store["Size"]) for store in stores.values()),
         limit_bytes=int(broker["StoreLimit"]),
         percent=float(broker["StorePercentUsage"]),
-        files=tuple(sorted(map(int, re.findall(r"\d+", str(stores[next(iter(stores))]["Data"]))))) if kahadb else None,
+        files=tuple(sorted(map(int, re.findall(r"\d+", first["Data"])))) if kahadb else None,
         folder=kahadb[1] if kahadb else None,
     )
 

@@ -75,12 +75,12 @@ async def _body(answer: httpx.Response) -> bytes:
         raise AnswerError(f"{answer.url} refuses user and password ({answer.status_code})")
     if answer.status_code != httpx.codes.OK:
         raise AnswerError(f"{answer.url} answers {answer.status_code} {answer.reason_phrase}")
-    body = b""
+    body = bytearray()
     async for part in answer.aiter_bytes():
         body += part
         if len(body) > MAX_ANSWER_BYTES:
             raise AnswerError(f"{answer.url} answers more than {MAX_ANSWER_BYTES / 1e6:g} MB")
-    return body
+    return bytes(body)
 
 
 async def _written_ago_s(store: Store | None) -> float | None:
