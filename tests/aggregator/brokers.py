@@ -4,7 +4,7 @@ from typing import Any
 
 from services.aggregator.broker.answers import BrokerReport, Heap, Queue, Store
 from services.aggregator.broker.commits import CommitLog, ServiceCommits
-from services.aggregator.broker.watching import BrokerHealth
+from services.aggregator.broker.watching import BrokerHealth, OldestFile
 from tests.aggregator.builders import T0, beat
 
 HEAP = Heap(after_collection_bytes=90_000_000, now_bytes=210_000_000, limit_bytes=358_000_000)
@@ -20,7 +20,8 @@ def report(**changes: Any) -> BrokerReport:
 
 
 def health(**changes: Any) -> BrokerHealth:
-    return BrokerHealth(**{"at": T0, "report": report(), **changes})
+    oldest = OldestFile(7, 5400, at_least=False)
+    return BrokerHealth(**{"at": T0, "report": report(), "oldest_file": oldest, **changes})
 
 
 def commits(median_ms: float = 1.4, n: int = 412, service: str = "writer") -> ServiceCommits:

@@ -62,7 +62,7 @@ async def test_a_broker_that_is_away_is_told():
 
 
 async def test_a_broker_is_told_as_far_as_it_tells():
-    silent = await figures(broker=health(report=None, fault="no answer"))
+    silent = await figures(broker=health(report=None, oldest_file=None, fault="no answer"))
     assert {name for name in silent if "broker" in name[0]} == {("mxmesh_broker_connected",), ("mxmesh_broker_told",)}
     assert silent["mxmesh_broker_told",] == 0
     assert ("mxmesh_broker_told",) not in await figures()
@@ -85,7 +85,7 @@ async def test_heap_store_and_destinations_of_the_broker_are_told_with_their_uni
         "mxmesh_broker_topics": 14,
         "mxmesh_broker_queues_unread": 1,
     }
-    assert (await figures(broker=health()))["mxmesh_broker_store_oldest_file_seconds",] == 0
+    assert (await figures(broker=health(oldest_file=None)))["mxmesh_broker_store_oldest_file_seconds",] == 0
 
 
 async def test_the_time_of_commits_is_told_by_service():

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import anyio
 import pytest
 from playwright.async_api import async_playwright
 
+from services.aggregator.broker.answers import Heap
+from services.aggregator.broker.watching import OldestFile, Unread
 from shared.messages import RunState, now
+from tests.aggregator.brokers import STORE, health, report
 from tests.aggregator.builders import accepted, beat, beats, changed, dead_letter, heard, recorded, rejected
 from tests.aggregator.night import big_grid, big_result, block, page
 
@@ -139,6 +143,43 @@ async def test_trouble_is_told_first_with_what_to_do(serve, pictures):
         await tab.screenshot(path=pictures / "trouble.png", full_page=True)
         await tab.emulate_media(color_scheme="dark")
         await tab.screenshot(path=pictures / "trouble-dark.png", full_page=True)
+
+
+def page_of_a_sick_broker(at):
+    """Everything that can be wrong with a broker, while all services work."""
+    slow = {"ingester": 24.1, "spotfinder": 31.4, "writer": 26.0, "aggregator": 22.5}
+    events = [
+        heard(beat(name, at, commits=412, commit_median_ms=ms, commit_longest_ms=9 * ms), at=at)
+        for name, ms in slow.items()
+    ]
+    broker = health(
+        at=at - timedelta(seconds=12),
+        report=report(heap=Heap(290_000_000, 330_000_000, 358_000_000), store=replace(STORE, percent=83)),
+        oldest_file=OldestFile(7, 9.3 * 86400, at_least=False),
+        unread=(Unread("Consumer.archive.VirtualTopic.i03.SpotsFound", 48_211, 340_000),),
+    )
+    return page([*events, heard(beat("launcher", at), at=at)], at, broker)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_sick_broker_is_told_before_anybody_feels_it(serve, pictures, width, scheme):
+    async with serve(page_of_a_sick_broker(now())) as url, browse(url, width, scheme=scheme) as tab:
+        verdict = await tab.inner_text("#verdict")
+        assert "works, but look here" in verdict
+        assert await tab.locator("#verdict .reasons > li").count() == 5
+        assert "look here" in await tab.inner_text("#broker h2")
+        await tab.screenshot(path=pictures / f"broker-{width}-{scheme}.png", full_page=True)
+        assert await tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_a_sound_broker_and_one_that_nobody_asks_fit_a_narrow_screen(serve, pictures):
+    for name, broker in (("sound", health(at=now())), ("unwatched", None)):
+        view = page(beats(now()), now(), broker)
+        async with serve(view) as url, browse(url, width=390, height=844) as tab:
+            assert "is all right" in await tab.inner_text("#verdict")
+            await tab.screenshot(path=pictures / f"broker-{name}.png", full_page=True)
+            assert await tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 async def test_a_narrow_screen_needs_no_sideways_scrolling(serve, pictures):

@@ -83,7 +83,7 @@ async def test_the_page_says_how_the_broker_is():
         "25\N{NO-BREAK SPACE}%",
         "90.0\N{NO-BREAK SPACE}MB of 358.0\N{NO-BREAK SPACE}MB; with garbage 210.0\N{NO-BREAK SPACE}MB",
         "105.0\N{NO-BREAK SPACE}MB of 4.3\N{NO-BREAK SPACE}GB in 3 files",
-        "none but the one in use",
+        "<dd>1 h 30 min old</dd>",
         "3 queues, 14 topics",
         "14 messages wait",
         "last 5 min 0 s",
