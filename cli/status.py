@@ -47,7 +47,23 @@ def show(answer: Mapping[str, Any], page_url: str) -> None:
         if reason["command"]:
             out.print(f"    [bold]{escape(reason['command'])}[/]", highlight=False)
     out.print(", ".join(f"{service['service']}: {service['condition']}" for service in health["services"]))
+    out.print(escape(_broker(answer["broker"])), highlight=False)
     out.print(_collections(answer["collections"][:N_COLLECTIONS]))
+
+
+def _broker(broker: Mapping[str, Any]) -> str:
+    """One line: what is known of the broker, and what is not."""
+    parts = [f"COMMIT {each['service']} {each['median_ms']:.1f} ms" for each in broker["commits"]]
+    if broker["heap_percent"] is not None:
+        parts.append(f"heap {broker['heap_percent']:.0f} %")
+    if broker["store_percent"] is not None:
+        files = f" in {broker['n_files']} files" if broker["n_files"] else ""
+        parts.append(f"store {broker['store_percent']:.0f} %{files}")
+    if broker["oldest_file_s"] is not None:
+        parts.append(f"oldest file {broker['oldest_file_s'] / 3600:.1f} h")
+    if broker["n_queues"] is not None:
+        parts.append(f"{broker['n_queues']} queues, {broker['n_waiting']} messages wait")
+    return f"broker: {', '.join([broker['condition'], *parts])}" + "".join(f"\n  {words}" for words in broker["untold"])
 
 
 def _collections(collections: list[dict[str, Any]]) -> Table:

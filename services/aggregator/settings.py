@@ -12,9 +12,9 @@ class MonitorSettings(BaseModel):
 
     url: str | None = Field(
         default=None,
-        pattern=r"^https?://",
-        description="the broker's Jolokia, such as http://activemq.example.org:8161/api/jolokia; "
-        "none: its heap, store and destinations are not watched",
+        pattern=r"^https?://[^,\s]+(,https?://[^,\s]+)*$",
+        description="the broker's Jolokia, such as http://activemq.example.org:8161/api/jolokia; of a pair both, with "
+        "a comma between; none: heap, store and destinations are not watched",
     )
     user: str | None = Field(default=None, description="its login; none: that of the broker")
     password: SecretStr | None = Field(default=None, description="its password, where it has a login of its own")

@@ -153,6 +153,16 @@ async def test_what_is_no_answer_is_told_in_words(facility, answers, words):
     assert health.report is None
 
 
+async def test_of_a_pair_the_one_that_works_is_asked(facility):
+    (port,) = free_ports(1)
+    async with serving(facility) as url:
+        assert (await first(MonitorSettings(url=f"http://127.0.0.1:{port},{url}"))).report
+        facility.answers = facility.broken
+        health = await first(MonitorSettings(url=f"http://127.0.0.1:{port},{url}"))
+    assert f"127.0.0.1:{port}" in health.fault
+    assert "503" in health.fault
+
+
 async def test_a_wrong_password_is_told_but_not_what_it_was(facility):
     async with serving(facility) as url:
         health = await first(MonitorSettings(url=url, user="mesh", password="hunter2"))

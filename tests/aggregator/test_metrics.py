@@ -92,6 +92,8 @@ async def test_the_time_of_commits_is_told_by_service():
     told = await figures(heard(beat("writer", commits=30, commit_median_ms=1.5, commit_longest_ms=42)))
     assert told["mxmesh_broker_commit_seconds", "0.5", "writer"] == 0.0015
     assert told["mxmesh_broker_commit_seconds", "1", "writer"] == 0.042
+    few = await figures(heard(beat("writer", commits=19, commit_median_ms=1.5, commit_longest_ms=42)))
+    assert ("mxmesh_broker_commit_seconds", "0.5", "writer") not in few
 
 
 async def test_dead_letters_are_counted_by_queue():

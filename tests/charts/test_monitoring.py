@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.aggregator.health import Circumstances
 from services.aggregator.metrics import exposition
+from services.aggregator.settings import MonitorSettings
 from shared.messages import RunState
+from tests.aggregator.brokers import commits, health
 from tests.aggregator.builders import (
     GRID,
     T0,
@@ -35,7 +37,8 @@ def told():
     """Name of every sample to its labels, with something of everything in the state."""
     night = [*beats(), heard(dead_letter()), heard(rejected()), heard(changed(RunState.QUEUED, 0))]
     grid = [heard(accepted(GRID)), heard(found({0: 5}, s(2))), heard(centred(GRID, s(3)))]
-    text = exposition(fold_all(night + grid), Circumstances(s(10), T0), "i03").decode()
+    circumstances = Circumstances(s(10), T0, broker=health(), commits=(commits(),))
+    text = exposition(fold_all(night + grid), circumstances, "i03").decode()
     samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -83,6 +86,12 @@ def test_every_question_is_about_this_beamline():
     [
         "MxmeshStatusUnknown",
         "MxmeshServiceSilent",
+        "MxmeshBrokerSlow",
+        "MxmeshBrokerHeapFull",
+        "MxmeshBrokerStoreFull",
+        "MxmeshBrokerStoreGrows",
+        "MxmeshQueueUnread",
+        "MxmeshBrokerUntold",
         "MxmeshDeadLetters",
         "MxmeshCentringSlow",
         "MxmeshImagesWait",
@@ -92,7 +101,7 @@ def test_every_question_is_about_this_beamline():
 def test_an_alert_says_what_to_do(what):
     rule = rules()[what]
     assert rule["labels"]["severity"] in ("critical", "warning")
-    assert re.search(r"\b(Look|Give|mxmesh dlq)\b", rule["annotations"]["description"])
+    assert re.search(r"\b(Look|Give|Start|mxmesh dlq)\b", rule["annotations"]["description"])
 
 
 def test_words_of_an_alert_name_only_labels_that_its_figure_has():
@@ -106,6 +115,26 @@ def test_limits_of_alerts_are_values():
     changed_limit = ("monitoring.prometheusRule.imagesWaiting=1234567",)
     (rule,) = of_kind(render("i03", values_of("i03"), sets=changed_limit), "PrometheusRule").values()
     assert "> 1234567" in json.dumps(rule)
+
+
+LIMITS = MonitorSettings()
+OF_BROKER = {
+    "MxmeshBrokerSlow": ("commit_ms", LIMITS.commit_ms / 1000, 0.05),
+    "MxmeshBrokerHeapFull": ("heap_percent", LIMITS.heap_percent, 50),
+    "MxmeshBrokerStoreFull": ("store_percent", LIMITS.store_percent, 50),
+    "MxmeshBrokerStoreGrows": ("oldest_file_days", LIMITS.oldest_file_days * 86400, 50 * 86400),
+}
+
+
+@pytest.mark.parametrize("alert", OF_BROKER)
+def test_limits_of_the_broker_are_those_of_the_page(alert):
+    """Said once, as a setting of the aggregator."""
+    setting, default, of_fifty = OF_BROKER[alert]
+    assert float(rules()[alert]["expr"].split(" > ")[1]) == default
+    sets = (f"services.aggregator.settings.monitor.{setting}=50",)
+    (rule,) = of_kind(render("i03", values_of("i03"), sets=sets), "PrometheusRule").values()
+    (changed,) = (each for group in rule["spec"]["groups"] for each in group["rules"] if each["alert"] == alert)
+    assert float(changed["expr"].split(" > ")[1]) == of_fifty
 
 
 def test_prometheus_reads_the_port_and_path_that_the_aggregator_serves():

@@ -23,12 +23,22 @@ def test_every_service_speaks_to_the_broker_and_only_some_to_others():
         "spotfinder": {61614},
         "launcher": {61614, 443, 6443},
         "writer": {61614, 5432, 3306},
-        "aggregator": {61614},
+        "aggregator": {61614, 8161},
     }
 
 
 def test_a_launcher_of_slurm_jobs_speaks_to_slurmrestd_and_not_to_kubernetes():
     assert ports("i04")["launcher"] == {61613, 6820}
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("https://mq/jolokia", 443), ("http://mq/jolokia", 80), ("http://mq:1234/jolokia", 1234)]
+)
+def test_the_aggregator_speaks_to_jolokia(url, port):
+    sets = (f"services.aggregator.settings.monitor.url={url}",)
+    assert ports("i03", *sets)["aggregator"] == {61614, port}
+    assert 8161 in ports("full", file=FULL)["aggregator"]
+    assert 8161 not in ports("i04")["aggregator"]
 
 
 def test_own_traces_and_further_ports_are_allowed():

@@ -105,6 +105,24 @@ def test_a_variable_may_come_from_a_secret(load):
     assert load(render("full", FULL), "full", "ingester").zocalo.ispyb_url == DATABASE
 
 
+def test_the_aggregator_asks_the_releases_own_broker_how_it_is_with_the_login_of_the_services(load):
+    monitor = load(render("full", FULL), "full", "aggregator").monitor
+    assert (monitor.url, monitor.user) == ("http://full-activemq:8161/api/jolokia", None)
+    assert load(render("i04", values_of("i04")), "i04", "aggregator").monitor.url is None
+
+
+def test_jolokia_may_have_an_address_and_a_secret_of_its_own(load):
+    monitor = load(render("i03", values_of("i03")), "i03", "aggregator").monitor
+    assert monitor.url.startswith("http://activemq-1.example.org:8161/")
+    assert (monitor.user, monitor.password.get_secret_value()) == ("mesh", PASSWORD)
+    sets = (
+        "services.aggregator.settings.monitor.url=http://other:8161",
+        "services.aggregator.settings.monitor.heap_percent=60",
+    )
+    own = load(render("full", FULL, sets=sets), "full", "aggregator").monitor
+    assert (own.url, own.heap_percent) == ("http://other:8161", 60)
+
+
 def test_jobs_run_in_the_namespace_of_the_release_as_its_user_and_see_its_volumes(load):
     jobs = load(render("full", FULL, namespace="elsewhere"), "full", "launcher").kubernetes
     assert jobs.namespace == "elsewhere"

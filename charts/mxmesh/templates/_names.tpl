@@ -33,6 +33,12 @@ mxmesh/beamline: {{ (index . 0).Values.beamline }}
 {{ if .Values.activemq.enabled }}stomp://{{ include "mxmesh.name" (list . "activemq") }}:61613{{ else }}{{ .Values.broker.url }}{{ end }}
 {{- end }}
 
+{{/* Where the aggregator asks how the broker is; empty: nowhere. */}}
+{{- define "mxmesh.monitorUrl" -}}
+{{- $own := ternary (printf "http://%s:8161/api/jolokia" (include "mxmesh.name" (list . "activemq"))) "" .Values.activemq.enabled }}
+{{- dig "monitor" "url" $own .Values.services.aggregator.settings | default "" }}
+{{- end }}
+
 {{- define "mxmesh.otlpEndpoint" -}}
 {{ if .Values.jaeger.enabled }}http://{{ include "mxmesh.name" (list . "jaeger") }}:4318{{ else }}{{ .Values.tracing.otlpEndpoint }}{{ end }}
 {{- end }}

@@ -7,6 +7,7 @@
 {{- $filled := dict "beamline" $values.beamline "mode" $values.mode "broker" $broker }}
 {{- if eq $name "aggregator" }}
   {{- $filled = merge $filled (dict "page_host" "0.0.0.0" "page_port" 8080) }}
+  {{- with include "mxmesh.monitorUrl" $root }}{{ $_ := set $filled "monitor" (dict "url" .) }}{{ end }}
 {{- else }}
   {{- $filled = merge $filled (dict "probe_host" "0.0.0.0" "probe_port" 8080) }}
 {{- end }}

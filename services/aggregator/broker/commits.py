@@ -9,6 +9,7 @@ from math import ceil
 from shared.messages import ServiceBeat
 
 WINDOW = timedelta(minutes=5)
+LEAST_COMMITS = 20  # fewer say more about a moment than about the broker
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from services.aggregator.broker.commits import LEAST_COMMITS
 from services.aggregator.broker.view import BrokerView
 from services.aggregator.broker.watching import PATIENCE_S
 
@@ -11,10 +12,15 @@ Gauge = tuple[str, str, list[Sample], tuple[str, ...]]  # name, what it is, samp
 
 def broker_gauges(broker: BrokerView) -> Iterator[Gauge]:
     """Every figure; without a sample where it is not known."""
-    medians = [((each.service, "0.5"), each.median_ms / 1000) for each in broker.commits]
+    medians = [((each.service, "0.5"), each.median_ms / 1000) for each in broker.commits if each.n >= LEAST_COMMITS]
     longest = [((each.service, "1"), each.longest_ms / 1000) for each in broker.commits]
     labels = ("service", "quantile")
-    yield "broker_commit_seconds", "COMMIT until its receipt, last five minutes [s]", [*medians, *longest], labels
+    yield (
+        "broker_commit_seconds",
+        "COMMIT until its receipt, five minutes, median of 20 and more [s]",
+        [*medians, *longest],
+        labels,
+    )
     for name, what, figure in _figures(broker):
         yield f"broker_{name}", what, [] if figure is None else [((), figure)], ()
 

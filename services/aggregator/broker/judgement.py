@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from services.aggregator.broker.answers import BrokerReport, Heap, Store
-from services.aggregator.broker.commits import ServiceCommits
+from services.aggregator.broker.commits import LEAST_COMMITS, ServiceCommits
 from services.aggregator.broker.watching import BrokerHealth, OldestFile, Unread
 from services.aggregator.pulses import span
 from services.aggregator.reasons import Reason, Verdict, count
 from services.aggregator.settings import MonitorSettings
 
-LEAST_COMMITS = 20  # fewer say more about a moment than about the broker
 N_NAMED = 3  # queues named in one sentence
 
 
@@ -49,7 +48,7 @@ def _full_heap(heap: Heap | None, limits: MonitorSettings) -> Iterator[Reason]:
     if heap and heap.percent is not None and heap.percent > limits.heap_percent:
         yield _look(
             f"The broker's memory fills: {heap.percent:.0f} % of its heap are in use after a collection, "
-            f"{limits.heap_percent:g} % are sound.",
+            f"up to {limits.heap_percent:g} % are sound.",
             "Start the broker again when no collection runs; nothing is lost. If that lasts days only, give it more "
             "heap (-Xmx), and look for clients that never acknowledge what they take.",
         )

@@ -2,8 +2,7 @@
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 import anyio
 import httpx
@@ -30,44 +29,40 @@ async def watch(
     seen = Watch(is_inbox)
     async with _client(settings, broker) as http:
         while True:
-            tell(await look(http, settings, seen))
+            tell(await look(http, settings.url.split(","), settings.timeout_s, seen))
             await anyio.sleep(settings.interval_s)
 
 
-async def look(http: httpx.AsyncClient, settings: MonitorSettings, seen: Watch) -> BrokerHealth:
-    """One look; whatever comes of it is told."""
-    try:
-        report = await _ask(http, settings.timeout_s)
-    except AnswerError as fault:
-        return seen.silent(str(fault), now(), time.monotonic())
-    return seen.told(report, now(), time.monotonic(), await _written_ago_s(report.store))
+async def look(http: httpx.AsyncClient, urls: Sequence[str], timeout_s: float, seen: Watch) -> BrokerHealth:
+    """One look, at the first address where a broker works; whatever comes of it is told."""
+    faults = []
+    for url in urls:
+        try:
+            report = await _ask(http, httpx.URL(f"{url.rstrip('/')}/"), timeout_s)
+        except AnswerError as fault:
+            faults.append(str(fault))
+        else:
+            return seen.told(report, now(), time.monotonic(), await _written_ago_s(report.store))
+    return seen.silent("; ".join(faults), now(), time.monotonic())
 
 
-@asynccontextmanager
-async def _client(settings: MonitorSettings, broker: BrokerSettings) -> AsyncIterator[httpx.AsyncClient]:
+def _client(settings: MonitorSettings, broker: BrokerSettings) -> httpx.AsyncClient:
     """Who asks, with its login; without one of its own, with that of the services."""
     user, password = (settings.user, settings.password) if settings.user else (broker.user, broker.password)
-    address = httpx.URL(f"{(settings.url or '').rstrip('/')}/")
-    async with httpx.AsyncClient(
-        base_url=address,
-        auth=(user, password.get_secret_value() if password else "") if user else None,
-        headers={"origin": f"{address.scheme}://{address.netloc.decode()}"},  # ActiveMQ's own access file asks for one
-        verify=ssl.create_default_context(),
-        timeout=settings.timeout_s,
-        trust_env=False,
-    ) as http:
-        yield http
+    auth = (user, password.get_secret_value() if password else "") if user else None
+    return httpx.AsyncClient(auth=auth, verify=ssl.create_default_context(), trust_env=False)
 
 
-async def _ask(http: httpx.AsyncClient, timeout_s: float) -> BrokerReport:
+async def _ask(http: httpx.AsyncClient, url: httpx.URL, timeout_s: float) -> BrokerReport:
+    origin = {"origin": f"{url.scheme}://{url.netloc.decode()}"}  # ActiveMQ's own access file asks for one
     try:
         with anyio.fail_after(timeout_s):
-            async with http.stream("POST", "", json=questions()) as answer:
+            async with http.stream("POST", url, json=questions(), headers=origin, timeout=timeout_s) as answer:
                 return understand(await _body(answer))
     except (TimeoutError, httpx.TimeoutException):
-        raise AnswerError(f"no answer from {http.base_url} within {timeout_s:g} s") from None
+        raise AnswerError(f"no answer from {url} within {timeout_s:g} s") from None
     except httpx.HTTPError as fault:
-        raise AnswerError(f"no answer from {http.base_url}: {fault or type(fault).__name__}") from fault
+        raise AnswerError(f"no answer from {url}: {str(fault) or type(fault).__name__}") from fault
 
 
 async def _body(answer: httpx.Response) -> bytes:
