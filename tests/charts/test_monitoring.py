@@ -26,7 +26,7 @@ from tests.aggregator.builders import (
     rejected,
     s,
 )
-from tests.charts.chart import FULL, of_kind, render, values_of
+from tests.charts.chart import FULL, ROOT, of_kind, render, values_of
 
 LABELS = re.compile(r"(\w+)=\"([^\"]*)\"")
 METRIC = re.compile(r"(mxmesh_\w+)(?:{([^}]*)})?")
@@ -102,6 +102,11 @@ def test_an_alert_says_what_to_do(what):
     rule = rules()[what]
     assert rule["labels"]["severity"] in ("critical", "warning")
     assert re.search(r"\b(Look|Give|Start|mxmesh dlq)\b", rule["annotations"]["description"])
+
+
+def test_whoever_is_called_finds_every_alert_in_the_table():
+    table = re.findall(r"^\| (Mxmesh\w+) \|", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    assert sorted(table) == sorted(rules())
 
 
 def test_words_of_an_alert_name_only_labels_that_its_figure_has():
