@@ -76,7 +76,7 @@ def measure(name: str, options: argparse.Namespace, n: int, bars: Progress) -> d
 
 HEAD = (
     "",
-    "| {name}, {n:,} messages of 500 bytes each | ms, first tenth | last | ratio | entries kept | heap [MB], first, last |",
+    "| {name}, {n:,} messages each | ms, first tenth | last | ratio | entries kept | heap [MB], first, last |",
     "|---|---|---|---|---|---|",
 )
 

@@ -126,8 +126,12 @@ class Settlements:
         """Until nothing waits: a transaction for all that has gathered while the one before was committed."""
         while self._waiting:
             async with self.between:
-                if batch := self._next_batch():
-                    await self._settle_together(batch)
+                batch = self._next_batch()
+                try:
+                    if batch:
+                        await self._settle_together(batch)
+                finally:
+                    _end(batch, ConnectionLostError("this client came to its end"))  # no-one waits for ever
 
     def _next_batch(self) -> list[Settlement]:
         """What waits for the same connection, as much as one transaction takes."""
