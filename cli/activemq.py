@@ -16,6 +16,10 @@ DEBIAN_HOME = Path("/usr/share/activemq")
 DEBIAN_STATISTICS = tuple(Path(f"/usr/share/java/{name}.jar") for name in ("xstream", "jettison", "xpp3"))
 DOCKER_IMAGE = "apache/activemq-classic:6.1.8"
 POM = Path(__file__).with_name("activemq-pom.xml")
+NEWEST = "6.3.1"
+BUILT_WITH = {  # what a version of ActiveMQ needs of other projects, where the newest one's will not do
+    "5.18.3": {"spring": "5.3.30", "slf4j": "1.7.36"},
+}
 FETCH_TIMEOUT_S = 600
 # The quick compiler alone starts in two thirds of the CPU time; a small broker waits for its disk, not for code.
 JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
@@ -129,13 +133,13 @@ def debian() -> Java | None:
     return Java("Debian package", DEBIAN_HOME, ("-jar", str(jar)), statistics, jolokia.debian())
 
 
-def maven(cache: Path | None = None) -> Java | None:
+def maven(cache: Path | None = None, version: str = NEWEST) -> Java | None:
     """The artefacts of Maven Central in a cache folder, fetched when they are not there yet (15 MB, about 35 s)."""
-    home = cache or Path.home() / ".cache" / "mxmesh" / "activemq"
-    if not shutil.which("java") or not (_is_current(home) or _fetch(home) or _is_complete(home)):
+    home = cache or Path.home() / ".cache" / "mxmesh" / f"activemq-{version}"
+    if not shutil.which("java") or not (_is_current(home) or _fetch(home, version) or _is_complete(home)):
         return None
     launch = ("-cp", f"{home}/lib/*", "org.apache.activemq.console.Main")
-    return Java("Maven artefacts", home, launch, jolokia=jolokia.maven(home / "lib"))
+    return Java(f"Maven artefacts {version}", home, launch, jolokia=jolokia.maven(home / "lib"))
 
 
 def _is_complete(home: Path) -> bool:
@@ -148,7 +152,7 @@ def _is_current(home: Path) -> bool:
     return _is_complete(home) and pom.exists() and pom.read_bytes() == POM.read_bytes()
 
 
-def _fetch(home: Path) -> bool:
+def _fetch(home: Path, version: str) -> bool:
     if not shutil.which("mvn"):
         return False
     new = home / "new"
@@ -156,7 +160,9 @@ def _fetch(home: Path) -> bool:
     shutil.copy(POM, new / "pom.xml")
     copy = ("mvn", "-q", "-B", "-f", str(new / "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime")
     target = f"-DoutputDirectory={new}/lib"
-    done = subprocess.run([*copy, target], check=False, capture_output=True, timeout=FETCH_TIMEOUT_S)
+    versions = {"activemq": version, **BUILT_WITH.get(version, {})}
+    chosen = [f"-D{project}.version={wanted}" for project, wanted in versions.items()]
+    done = subprocess.run([*copy, target, *chosen], check=False, capture_output=True, timeout=FETCH_TIMEOUT_S)
     if done.returncode != 0:
         return False
     shutil.rmtree(home / "lib", ignore_errors=True)

@@ -25,7 +25,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "mxmesh",
             "version": "1",
-            "description": "Messages over ActiveMQ (STOMP 1.2); destination names may carry a prefix per beamline.",
+            "description": "Messages over ActiveMQ (STOMP 1.1); destination names may carry a prefix per beamline.",
         },
         "defaultContentType": "application/json",
         "channels": _channels(),

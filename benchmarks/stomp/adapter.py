@@ -39,7 +39,7 @@ class Adapter:
                     for _ in range(n):
                         handle = claim(await anext(deliveries))
                         await handle.connection.drain()
-                        handle.connection.write(encode("ACK", {"id": handle.ack}))
+                        handle.connection.write(encode("ACK", handle.delivery))
                     await flush(bus)
         return usage
 

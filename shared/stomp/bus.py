@@ -14,7 +14,6 @@ from shared.stomp.desk import Desk
 from shared.stomp.inbox import claim
 from shared.stomp.letters import dead_letter, letters
 from shared.stomp.outgoing import Outgoing
-from shared.stomp.settlement import commit
 from shared.topology import Kind, Topology
 
 log = logging.getLogger(__name__)
@@ -32,6 +31,10 @@ class StompBus(Desk):
     def connected(self) -> bool:
         """Whether the broker is reachable and everything asked for is subscribed."""
         return self._client.connected
+
+    def commit_times_s(self) -> list[float]:
+        """How long each COMMIT took since this was asked the last time [s]; the newest 1,000 at most."""
+        return self._client.settlements.times_s()
 
     def subscribe(
         self, source: str, *, prefetch: int, durable: str | None = None, selector: str | None = None
@@ -74,7 +77,8 @@ class StompBus(Desk):
     async def _commit(self, delivery: Delivery, moved: Sequence[Outgoing], replies: Sequence[Message]) -> None:
         """Answers to a temporary queue stay outside the transaction: who asked may be gone, and his queue with him."""
         said = [letter for reply in replies for _, letter in letters(reply, self.topology)]
-        await commit(claim(delivery), [*moved, *(letter for letter in said if not letter.to_a_temporary_queue)])
+        kept = [*moved, *(letter for letter in said if not letter.to_a_temporary_queue)]
+        await self._client.settlements.settle(claim(delivery), kept)
         for letter in said:
             if letter.to_a_temporary_queue:
                 self._client.mention(letter)

@@ -19,6 +19,7 @@ from shared.stomp.dial import delays, dial, tls_context
 from shared.stomp.errors import ConnectionLostError, LoginRefusedError, RefusalError, UntrustedBrokerError
 from shared.stomp.inbox import Inbox
 from shared.stomp.outgoing import Outgoing
+from shared.stomp.settlement import Settlements
 from shared.stomp.wire import Frame, encode
 
 FAREWELL_S = 2.0
@@ -31,6 +32,7 @@ class Client:
 
     Attributes:
         declared: queues that must exist before anything is said; made sure of after each connect.
+        settlements: the transactions of this client.
     """
 
     def __init__(self, broker: BrokerSettings, *, client_id: str | None = None, declared: Sequence[str] = ()) -> None:
@@ -43,6 +45,7 @@ class Client:
             tls_context(each)
         self.connect_timeout_s = broker.connect_timeout_s
         self.declared = declared
+        self.settlements = Settlements()
         first = self.brokers.addresses[0]
         self._address = first
         self._registry = AioStomp(first.host, first.port, loop=asyncio.get_running_loop())
@@ -99,7 +102,8 @@ class Client:
         if connection is None:
             return
         with suppress(BrokerError), anyio.move_on_after(FAREWELL_S):
-            await connection.request("DISCONNECT", {})
+            async with self.settlements.between:
+                await connection.request("DISCONNECT", {})
         connection.abort("closed")
         await connection.lost.wait()
 
@@ -138,7 +142,8 @@ class Client:
             self._registry.unsubscribe(inbox.subscription)
             inbox.close()
             with anyio.CancelScope(shield=True), anyio.move_on_after(FAREWELL_S):
-                await self._unsubscribe(inbox)
+                async with self.settlements.between:  # an acknowledgement and its subscription would end together
+                    await self._unsubscribe(inbox)
 
     def deliver(self, connection: Connection, frame: Frame) -> None:
         """Put a message where its subscription says."""

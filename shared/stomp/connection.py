@@ -36,7 +36,7 @@ class Login:
     def headers(self, host: str) -> dict[str, str]:
         """The headers of CONNECT; ``login`` and ``passcode`` are aiostomp's to add."""
         heartbeat = f"{self.heartbeat_ms},{self.heartbeat_ms}"
-        headers = {"accept-version": "1.2", "host": host, "heart-beat": heartbeat}
+        headers = {"accept-version": "1.1", "host": host, "heart-beat": heartbeat}
         return headers | ({"client-id": self.client_id} if self.client_id else {})
 
     def check(self) -> None:

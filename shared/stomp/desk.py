@@ -11,7 +11,6 @@ from shared.stomp.errors import ConnectionLostError
 from shared.stomp.inbox import Inbox, claim
 from shared.stomp.letters import application_headers
 from shared.stomp.outgoing import Outgoing
-from shared.stomp.settlement import commit
 from shared.stomp.statistics import QueueStatistics, ask
 
 BROWSE_PREFETCH = 1000
@@ -81,7 +80,7 @@ class Desk:
             BrokerError: the broker refused; the message is where it was.
         """
         kept = application_headers(delivery) | {"persistent": "true", **(headers or {})}
-        await commit(claim(delivery), [Outgoing(destination, kept, delivery.body)])
+        await self._client.settlements.settle(claim(delivery), [Outgoing(destination, kept, delivery.body)])
 
     async def statistics(self, queue: str) -> QueueStatistics | None:
         """How full a queue is; None where the broker does not tell."""

@@ -31,7 +31,8 @@ class Inbox:
 
     def put(self, connection: Connection, frame: Frame) -> None:
         """A message came."""
-        handle = Handle(connection, self, frame.headers.get("ack", ""))
+        named = {name: frame.headers.get(name, "") for name in ("subscription", "message-id")}
+        handle = Handle(connection, self, named)
         self._deliveries.append(Delivery(frame.body, frame.headers, self.source, handle))
         self._changed.set()
 
@@ -59,11 +60,15 @@ class Inbox:
 
 @dataclass(slots=True)
 class Handle:
-    """How to acknowledge one delivery: only over the connection that brought it, only once."""
+    """How to acknowledge one delivery: only over the connection that brought it, only once.
+
+    Attributes:
+        delivery: the headers by which the broker knows it.
+    """
 
     connection: Connection
     inbox: Inbox
-    ack: str
+    delivery: dict[str, str]
     settled: bool = False
 
 

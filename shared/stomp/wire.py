@@ -1,4 +1,4 @@
-"""STOMP 1.2 on the wire: frames to bytes and back, in whatever pieces the network delivers them. No I/O."""
+"""STOMP 1.1 on the wire: frames to bytes and back, in whatever pieces the network delivers them. No I/O."""
 
 import re
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 END_OF_HEADERS = b"\n\n"
 MAX_HEAD_BYTES = 2**20
-_ESCAPED = re.compile(r"\\([\\nrc])")
-_MEANING = {"\\": "\\", "n": "\n", "r": "\r", "c": ":"}
+_ESCAPED = re.compile(r"\\([\\nc])")
+_MEANING = {"\\": "\\", "n": "\n", "c": ":"}
 _UNESCAPED_COMMANDS = frozenset({"CONNECT", "CONNECTED"})  # the specification keeps these readable for STOMP 1.0
 _BETWEEN_FRAMES = b"\n\r\0"
 
@@ -47,7 +47,7 @@ def _is_plain(head: str, n_headers: int) -> bool:
     """Whether nothing in this head needs an escape; a few scans of all cost less than one of each header."""
     if head.count(":") != n_headers or head.count("\n") != n_headers:
         return False
-    return not ("\\" in head or "\r" in head or "\0" in head)
+    return not ("\\" in head or "\0" in head)
 
 
 def _escaped(text: str, _: str = "") -> str:
@@ -55,7 +55,7 @@ def _escaped(text: str, _: str = "") -> str:
         return text
     if "\0" in text:
         raise WireError(f"STOMP cannot carry this header: {text[:80]!r}")
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace("\r", r"\r").replace(":", r"\c")
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace(":", r"\c")
 
 
 def _refused(text: str, forbidden: str = "") -> str:

@@ -19,10 +19,10 @@ def die() -> None:
 
 async def before_commit(bus: StompBus, delivery: Delivery) -> None:
     """Everything of the transaction but its COMMIT has reached the broker."""
-    connection, ack = claim(delivery).connection, delivery.headers["ack"]
+    handle = claim(delivery)
     send = encode("SEND", {"destination": bus.topology.queue("out"), "transaction": "t"}, b"reply")
     begin = encode("BEGIN", {"transaction": "t"})
-    await connection.request("ACK", {"id": ack, "transaction": "t"}, before=begin + send)
+    await handle.connection.request("ACK", handle.delivery | {"transaction": "t"}, before=begin + send)
 
 
 async def after_commit(bus: StompBus, delivery: Delivery) -> None:
