@@ -48,6 +48,7 @@ class LocalBroker:
     password: str = ""
     _tls_ports: tuple[int, ...] = ()
     _monitor_port: int = 0
+    _tells: bool = False
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -87,11 +88,9 @@ class LocalBroker:
         self.source = self.source or find_activemq()
         self.files.prepare()
         self._refuse_a_second_one()
-        self._choose_ports()
+        self._configure()
         self._refuse_a_taken_port()
-        monitor = self._monitor(self.source)
-        self._configure(monitor or "")
-        self._launch(self.source.command(self.files.directory, monitored=monitor is not None))
+        self._launch(self.source.command(self.files.directory, monitored=self._tells))
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -126,26 +125,26 @@ class LocalBroker:
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _choose_ports(self) -> None:
+    def _configure(self) -> None:
         port, monitor_port, *tls_ports = free_ports(2 + len(TLS_SCHEMES))
         self.port = self.port or port
         if self.tls:
             self._tls_ports = self._tls_ports or tuple(tls_ports)
         if self.monitored and self.source and self.source.jolokia:
             self._monitor_port = self._monitor_port or monitor_port
-
-    def _monitor(self, source: Source) -> str | None:
-        """Beans that tell how it is; None without a way, or when somebody took the port while it was away."""
         self.password = self.password or self.files.password()
-        if not source.jolokia or not self._monitor_port or _taken(self._monitor_port):
-            return None
-        return source.jolokia.configure(self.files, self._monitor_port, self.user, self.password)
-
-    def _configure(self, monitor: str) -> None:
         if self.tls:
             self.files.make_certificate(self.password)
         ports = {"stomp+nio": self.port} | dict(zip(TLS_SCHEMES, self._tls_ports, strict=False))
-        self.files.write_configuration(self.user, self.password, ports, self.policy, monitor)
+        self.files.write_configuration(self.user, self.password, ports, self.policy, self._monitor())
+
+    def _monitor(self) -> str:
+        """Beans that tell how it is; none without a way, or when somebody took the port while it was away."""
+        jolokia = self.source.jolokia if self.source else None
+        self._tells = bool(self._monitor_port) and not _taken(self._monitor_port)
+        if not jolokia or not self._tells:
+            return ""
+        return jolokia.configure(self.files, self._monitor_port, self.user, self.password)
 
     def _launch(self, command: list[str]) -> None:
         with self.files.log.open("ab") as log:
