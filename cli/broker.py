@@ -33,8 +33,9 @@ class LocalBroker:
 
     Attributes:
         port: of plain STOMP, on 127.0.0.1; 0 chooses a free one at the first start.
-        monitored: whether it tells how it is, at ``monitor_url``, where its kind can.
         tls: whether ``tls_urls`` are served too, with a certificate of the broker's own making.
+        monitored: whether it tells how it is, at ``monitor_url``, where its kind can.
+        monitor_port: of that, as ``port``.
         source: which ActiveMQ; the preferred one of this machine when None.
     """
 
@@ -42,12 +43,12 @@ class LocalBroker:
     port: int = 0
     tls: bool = False
     monitored: bool = False
+    monitor_port: int = 0
     policy: Policy = field(default_factory=Policy)
     source: Source | None = None
     user: str = "mxmesh"
     password: str = ""
     _tls_ports: tuple[int, ...] = ()
-    _monitor_port: int = 0
     _tells: bool = False
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -69,7 +70,8 @@ class LocalBroker:
     @property
     def monitor_url(self) -> str | None:
         """Where Jolokia answers, with user and password of the broker; None where it does not."""
-        return f"http://127.0.0.1:{self._monitor_port}{CONTEXT}" if self._monitor_port else None
+        tells = self.monitored and self.source and self.source.jolokia
+        return f"http://127.0.0.1:{self.monitor_port}{CONTEXT}" if tells else None
 
     @property
     def pid(self) -> int | None:
@@ -126,12 +128,11 @@ class LocalBroker:
         self.stop()
 
     def _configure(self) -> None:
-        port, monitor_port, *tls_ports = free_ports(2 + len(TLS_SCHEMES))
+        port, for_monitor, *tls_ports = free_ports(2 + len(TLS_SCHEMES))
         self.port = self.port or port
         if self.tls:
             self._tls_ports = self._tls_ports or tuple(tls_ports)
-        if self.monitored and self.source and self.source.jolokia:
-            self._monitor_port = self._monitor_port or monitor_port
+        self.monitor_port = self.monitor_port or for_monitor
         self.password = self.password or self.files.password()
         if self.tls:
             self.files.make_certificate(self.password)
@@ -140,11 +141,11 @@ class LocalBroker:
 
     def _monitor(self) -> str:
         """Beans that tell how it is; none without a way, or when somebody took the port while it was away."""
-        jolokia = self.source.jolokia if self.source else None
-        self._tells = bool(self._monitor_port) and not _taken(self._monitor_port)
-        if not jolokia or not self._tells:
+        jolokia = self.source.jolokia if self.monitored and self.source else None
+        self._tells = jolokia is not None and not _taken(self.monitor_port)
+        if jolokia is None or not self._tells:
             return ""
-        return jolokia.configure(self.files, self._monitor_port, self.user, self.password)
+        return jolokia.configure(self.files, self.monitor_port, self.user, self.password)
 
     def _launch(self, command: list[str]) -> None:
         with self.files.log.open("ab") as log:

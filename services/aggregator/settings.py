@@ -12,7 +12,7 @@ class MonitorSettings(BaseModel):
 
     url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^,\s]+(,https?://[^,\s]+)*$",
+        pattern=r"^https?://[^,\s@]+(,https?://[^,\s@]+)*$",
         description="the broker's Jolokia, such as http://activemq.example.org:8161/api/jolokia; of a pair both, with "
         "a comma between; none: heap, store and destinations are not watched",
     )

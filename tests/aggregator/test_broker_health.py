@@ -176,7 +176,7 @@ def test_an_unread_queue_is_watched_until_somebody_reads_or_it_is_empty():
     assert unread(70, Queue("find-spots", 5, 0)) == (Unread("find-spots", 5, 70),)
     assert unread(80, Queue("find-spots", 5, 1)) == ()
     assert unread(90, Queue("find-spots", 5, 0)) == (Unread("find-spots", 5, 0),)
-    assert unread(95, Queue("find-spots", 0, 0)) == ()
+    assert unread(95, Queue("find-spots", 0, 0), Queue("dials-results", -1, 0)) == ()  # ActiveMQ may miscount
 
 
 def test_silence_is_counted_until_the_broker_tells_again():

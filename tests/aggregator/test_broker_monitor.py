@@ -176,6 +176,12 @@ async def test_nobody_there_is_told_with_the_address():
     assert f"no answer from http://127.0.0.1:{port}/" in health.fault
 
 
+@pytest.mark.parametrize("host", ["mq..example", "mq" * 40, "mq:99999"])
+async def test_an_address_that_is_none_is_told(host):
+    health = await first(MonitorSettings(url=f"http://{host}/api/jolokia"))
+    assert f"no answer from http://{host}/api/jolokia/: " in health.fault
+
+
 async def test_a_broker_that_comes_back_is_told_of_at_the_next_look(facility):
     facility.answers = facility.broken
     looks = []

@@ -19,6 +19,10 @@ from tests.charts.chart import refusal
         ("broker.url=stomp://me:secret@activemq:61613", "at '/broker/url'"),
         ("broker.password=secret", "at '/broker': additional properties 'password' not allowed"),
         ("services.writer.resources.limits.memory=lots", "at '/services/writer/resources/limits/memory'"),
+        (
+            "services.aggregator.settings.monitor.url=http://me:secret@mq:8161",
+            "at '/services/aggregator/settings/monitor/url'",
+        ),
         ("autoscaling.kind=magic", "at '/autoscaling/kind'"),
     ],
 )
@@ -37,6 +41,7 @@ def test_the_schema_names_what_is_wrong(wrong, words):
         (["services.launcher.settings.backend=slurm"], "slurmToken.existingSecret is missing"),
         (["autoscaling.kind=keda"], "autoscaling.managementEndpoint is missing"),
         (["autoscaling.minReplicas=9"], "autoscaling.maxReplicas is less than autoscaling.minReplicas"),
+        (["services.aggregator.settings.monitor.password=secret"], "MXMESH_MONITOR_PASSWORD"),
         (["broker.externalSecret.enabled=true"], "broker.externalSecret needs storeName and remoteKey"),
         (
             ["data.volumes[0].claim=", "data.volumes[0].nfs.server=s", "data.volumes[0].nfs.path=/p"],

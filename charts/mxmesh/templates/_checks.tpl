@@ -31,6 +31,9 @@
 {{- if and (eq .Values.autoscaling.kind "keda") (not .Values.activemq.enabled) (not .Values.autoscaling.managementEndpoint) (not .Values.autoscaling.restApiTemplate) }}
   {{- fail "autoscaling.managementEndpoint is missing: host and port of the broker's Jolokia, such as activemq.example.org:8161" }}
 {{- end }}
+{{- if dig "monitor" "password" "" .Values.services.aggregator.settings }}
+  {{- fail "services.aggregator.settings.monitor.password is in plain sight: name a Secret as MXMESH_MONITOR_PASSWORD in services.aggregator.secretEnv" }}
+{{- end }}
 {{- if lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas) }}
   {{- fail "autoscaling.maxReplicas is less than autoscaling.minReplicas" }}
 {{- end }}

@@ -38,7 +38,7 @@ async def look(http: httpx.AsyncClient, urls: Sequence[str], timeout_s: float, s
     faults = []
     for url in urls:
         try:
-            report = await _ask(http, httpx.URL(f"{url.rstrip('/')}/"), timeout_s)
+            report = await _ask(http, f"{url.rstrip('/')}/", timeout_s)
         except AnswerError as fault:
             faults.append(str(fault))
         else:
@@ -53,15 +53,15 @@ def _client(settings: MonitorSettings, broker: BrokerSettings) -> httpx.AsyncCli
     return httpx.AsyncClient(auth=auth, verify=ssl.create_default_context(), trust_env=False)
 
 
-async def _ask(http: httpx.AsyncClient, url: httpx.URL, timeout_s: float) -> BrokerReport:
-    origin = {"origin": f"{url.scheme}://{url.netloc.decode()}"}  # ActiveMQ's own access file asks for one
+async def _ask(http: httpx.AsyncClient, url: str, timeout_s: float) -> BrokerReport:
+    origin = {"origin": "/".join(url.split("/", 3)[:3])}  # ActiveMQ's own access file asks for one
     try:
         with anyio.fail_after(timeout_s):
             async with http.stream("POST", url, json=questions(), headers=origin, timeout=timeout_s) as answer:
                 return understand(await _body(answer))
     except (TimeoutError, httpx.TimeoutException):
         raise AnswerError(f"no answer from {url} within {timeout_s:g} s") from None
-    except httpx.HTTPError as fault:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as fault:
         raise AnswerError(f"no answer from {url}: {str(fault) or type(fault).__name__}") from fault
 
 
@@ -84,6 +84,6 @@ async def _written_ago_s(store: Store | None) -> float | None:
         return None
     try:
         found = await anyio.Path(store.folder, f"db-{store.files[0]}.log").stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return time.time() - found.st_mtime

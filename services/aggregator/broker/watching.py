@@ -98,7 +98,9 @@ class Watch:
         )
 
     def _unread(self, queues: Iterable[Queue]) -> Iterable[Queue]:
-        return (queue for queue in queues if queue.n_waiting and not queue.n_consumers and self.is_inbox(queue.name))
+        return (
+            queue for queue in queues if queue.n_waiting > 0 and not queue.n_consumers and self.is_inbox(queue.name)
+        )
 
     def _oldest(self, now_s: float, written_ago_s: float | None) -> OldestFile | None:
         if not self._outlived_since:
