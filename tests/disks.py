@@ -15,8 +15,10 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False)
     if mounted.returncode:
         pytest.skip("only root can mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager
@@ -28,5 +30,7 @@ def filled(disk: Path) -> Iterator[None]:
             while True:
                 file.write(b"x" * 512)
     except OSError:
-        yield
-    ballast.unlink()
+        try:
+            yield
+        finally:
+            ballast.unlink()
