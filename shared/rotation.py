@@ -14,7 +14,7 @@ from io import BufferedReader, TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-MB, DAYS = 20.0, 30.0
+MB, DAYS = 20, 30
 PARTS = 5
 MEGABYTE, DAY_S = 1_000_000, 86_400
 SAY_AGAIN_S = 3600.0
