@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from anyio import to_thread
 
 from cli.activemq import Source, find_activemq
 from cli.broker_configuration import TLS_SCHEMES, BrokerFiles, Policy, free_ports
+from shared.rotation import OutputFile
 from shared.stomp.wire import Parser, encode
 
 START_TIMEOUT_S = 90.0
@@ -49,6 +51,11 @@ class LocalBroker:
     @property
     def files(self) -> BrokerFiles:
         return BrokerFiles(self.directory.absolute())
+
+    @cached_property
+    def log(self) -> OutputFile:
+        """What it prints; somebody has to say ``keep`` while it runs."""
+        return OutputFile(self.files.log)
 
     @property
     def url(self) -> str:
@@ -127,6 +134,7 @@ class LocalBroker:
         self.files.write_configuration(self.user, self.password, ports, self.policy)
 
     def _launch(self, command: list[str]) -> None:
+        self.log.keep()
         with self.files.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
