@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from anyio import to_thread
 from cli.activemq import Source, find_activemq
 from cli.broker_configuration import TLS_SCHEMES, BrokerFiles, Policy, free_ports
 from cli.jolokia import CONTEXT
+from shared.rotation import OutputFile
 from shared.stomp.wire import Parser, encode
 
 START_TIMEOUT_S = 90.0
@@ -55,6 +57,11 @@ class LocalBroker:
     @property
     def files(self) -> BrokerFiles:
         return BrokerFiles(self.directory.absolute())
+
+    @cached_property
+    def log(self) -> OutputFile:
+        """What it prints; somebody has to say ``keep`` while it runs."""
+        return OutputFile(self.files.log)
 
     @property
     def url(self) -> str:
@@ -148,6 +155,7 @@ class LocalBroker:
         return jolokia.configure(self.files, self.monitor_port, self.user, self.password)
 
     def _launch(self, command: list[str]) -> None:
+        self.log.keep()
         with self.files.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -9,6 +9,8 @@ from pathlib import Path
 from string import Template
 from xml.sax import saxutils
 
+from shared.rotation import tail
+
 TEMPLATE = Path(__file__).with_name("activemq.xml.in")
 MIN_REDELIVERY_S = 1.0  # shorter delays are refused by the broker's scheduler
 # Without tcpNoDelay a receipt that follows another waits for our kernel's delayed acknowledgement, 40 ms.
@@ -18,11 +20,20 @@ OPTIONS = (
 )
 TLS_SCHEMES = ("stomp+ssl", "stomp+nio+ssl")
 KEY = ("-genkeypair", "-alias", "broker", "-keyalg", "RSA", "-keysize", "2048", "-validity", "3650")
-LOGGING = """log4j.rootLogger=WARN, out
+LOGGING = {
+    "log4j.properties": """log4j.rootLogger=WARN, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
 log4j.appender.out.layout.ConversionPattern=%d %-5p %c{1}: %m%n
-"""
+""",
+    "log4j2.properties": """rootLogger=WARN, out
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d %-5p %c{1}: %m%n
+""",
+}
+"""By file: Debian's ActiveMQ reads the first, Apache's distribution since 5.17 the second; both print to broker.log."""
 NAMES = ("-dname", "CN=localhost", "-ext", "SAN=dns:localhost,ip:127.0.0.1")
 
 
@@ -71,7 +82,8 @@ class BrokerFiles:
         """Make the folders."""
         for name in ("conf", "data", "tmp"):
             (self.directory / name).mkdir(parents=True, exist_ok=True)
-        (self.directory / "conf" / "log4j.properties").write_text(LOGGING)
+        for name, text in LOGGING.items():
+            (self.directory / "conf" / name).write_text(text)
 
     def password(self) -> str:
         """The password made at the first start, readable by its owner only."""
@@ -111,8 +123,8 @@ class BrokerFiles:
         self.cafile.write_bytes(subprocess.run(export, check=True, capture_output=True).stdout)
 
     def end_of_log(self, n_lines: int = 25) -> str:
-        """The last lines that the broker printed."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-n_lines:])
+        """The last lines of what the broker printed."""
+        return tail(self.log, n_lines)
 
 
 def connector(scheme: str, port: int, address: str = "127.0.0.1") -> str:

@@ -78,6 +78,11 @@ def spans_folder(home: Path) -> Path:
     return home / "spans"
 
 
+def log_file(home: Path, service: str) -> Path:
+    """Where a service of a mesh logs to; what bypasses its log is beside it, ``.out``."""
+    return home / "logs" / f"{service}.jsonl"
+
+
 def settings_file(home: Path, service: str) -> Path:
     """The settings that a service of a mesh was started with."""
     return home / "settings" / f"{service}.json"

@@ -13,8 +13,9 @@ from anyio import to_thread
 
 from cli.broker import LocalBroker
 from cli.broker_configuration import free_ports
-from cli.home import RunningMesh, settings_file, spans_folder
+from cli.home import RunningMesh, log_file, settings_file, spans_folder
 from cli.processes import ServiceProcess
+from shared.rotation import OutputFile
 from shared.settings import BrokerSettings, ServiceSettings
 from shared.topology import SERVICES
 
@@ -116,6 +117,7 @@ async def _broker(plan: Plan) -> AsyncIterator[tuple[BrokerSettings, LocalBroker
 async def _keep_alive(broker: LocalBroker, tell: Callable[[str], None]) -> None:
     while True:
         await anyio.sleep(BROKER_WATCH_S)
+        broker.log.keep()
         if broker.pid is None:
             tell("the broker ended; starting it again on the same store")
             await to_thread.run_sync(broker.start)
@@ -126,8 +128,9 @@ def _service(plan: Plan, name: str, broker: BrokerSettings, monitor_url: str | N
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(orjson.dumps(_settings(plan, name, broker, monitor_url, port), option=orjson.OPT_INDENT_2))
-    log = plan.home / "logs" / f"{name}.jsonl"
-    return ServiceProcess(name, path, log, f"http://127.0.0.1:{port}/readyz", plan.tell)
+    log = log_file(plan.home, name)
+    output = OutputFile(log.with_suffix(".out"))
+    return ServiceProcess(name, path, log, output, f"http://127.0.0.1:{port}/readyz", plan.tell)
 
 
 def _settings(plan: Plan, name: str, broker: BrokerSettings, monitor_url: str | None, port: int) -> dict[str, Any]:
@@ -152,6 +155,7 @@ def _settings(plan: Plan, name: str, broker: BrokerSettings, monitor_url: str | 
         "mode": plan.mode,
         "broker": {**broker.model_dump(exclude={"password"}), "password": password},
         "probe_port": 0 if name == "aggregator" else port,
+        "log_file": str(log_file(home, name)),
         "span_file": str(spans_folder(home) / f"{name}.jsonl"),
         **own.get(name, {}),
         **plan.overrides.get("common", {}),

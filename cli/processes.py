@@ -12,14 +12,17 @@ import anyio
 import httpx
 from anyio.abc import Process, TaskStatus
 
+from shared.rotation import OutputFile, tail
+
 STOP_TIMEOUT_S = 15.0
 BACK_OFF_S = 0.5
 MAX_QUICK_DEATHS = 5
 QUICK_S = 5.0
+TAIL_LINES = 15
 
 
 class ServiceDiedError(Exception):
-    """A service dies at every start; the message ends with the end of its log."""
+    """A service dies at every start; the message ends with the end of what it said."""
 
 
 @dataclass
@@ -29,7 +32,8 @@ class ServiceProcess:
     Attributes:
         name: of the package below ``services``.
         settings: its settings file.
-        log: file that its output is appended to.
+        log: file that it logs to.
+        output: what bypasses its log: words of crashes, of libraries, of faults before there is a log.
         ready_url: answers 200 when the service is ready.
         tell: gets one line for the operator when something happens.
     """
@@ -37,6 +41,7 @@ class ServiceProcess:
     name: str
     settings: Path
     log: Path
+    output: OutputFile
     ready_url: str
     tell: Callable[[str], None]
     starts: int = 0
@@ -60,17 +65,17 @@ class ServiceProcess:
             task_status = anyio.TASK_STATUS_IGNORED
             quick_deaths = quick_deaths + 1 if time.monotonic() - started < QUICK_S else 0
             if quick_deaths >= MAX_QUICK_DEATHS:
-                raise ServiceDiedError(f"{self.name} dies at every start; its log {self.log} ends with\n{self._tail()}")
+                raise ServiceDiedError(f"{self.name} dies at every start{self._last_words()}")
             self.tell(f"{self.name} ended ({_describe(status)}); starting it again")
             await anyio.sleep(BACK_OFF_S)
 
     async def _run_once(self, task_status: TaskStatus[None]) -> int:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        self.output.keep()
+        with self.output.path.open("ab") as output:
             environment = {**os.environ, "MXMESH_SETTINGS": str(self.settings)}
             command = [sys.executable, "-m", f"services.{self.name}"]
             self._process = await anyio.open_process(
-                command, stdin=None, stdout=log, stderr=log, env=environment, start_new_session=True
+                command, stdin=None, stdout=output, stderr=output, env=environment, start_new_session=True
             )
         self.starts += 1
         task_status.started()
@@ -101,15 +106,18 @@ class ServiceProcess:
                 while not await _answers(client, self.ready_url):  # noqa: ASYNC110 - HTTP can only be polled
                     await anyio.sleep(0.1)
                 return
-        raise TimeoutError(f"{self.name} was not ready within {timeout_s:.0f} s; its log ends with\n{self._tail()}")
+        raise TimeoutError(f"{self.name} was not ready within {timeout_s:.0f} s{self._last_words()}")
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
 
-    def _tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:]) if self.log.exists() else ""
+    def _last_words(self) -> str:
+        """The ends of log and output; the one that was written last comes last."""
+        files = sorted(filter(Path.exists, (self.log, self.output.path)), key=lambda file: file.stat().st_mtime)
+        ends = {file: tail(file, TAIL_LINES) for file in files}
+        return "".join(f"\n{file} ends with\n{end}" for file, end in ends.items() if end)
 
 
 async def _answers(client: httpx.AsyncClient, url: str) -> bool:

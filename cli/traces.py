@@ -1,6 +1,7 @@
 """`mxmesh trace`: one data collection from its announcement to the database row, as the services' spans tell it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.tree import Tree
 
 from cli.console import JsonOption, err, out, print_json
 from cli.home import DEFAULT_HOME, HomeOption, spans_folder
+from shared.rotation import read_lines, rotated_in
 
 Span = dict[str, Any]
 MS = 1e6  # nanoseconds
@@ -39,10 +41,12 @@ def trace(
 
 def spans_of(folder: Path, trace_id: str) -> Iterator[Span]:
     """Finished spans whose trace id begins like this."""
-    needle = f'"trace_id":"{trace_id}'.encode()
-    for file in sorted(folder.glob("*.jsonl")):
-        with file.open("rb") as lines:
-            yield from (orjson.loads(line) for line in lines if line.startswith(b"{" + needle))
+    needle = f'{{"trace_id":"{trace_id}'.encode()
+    for file in rotated_in(folder, ".jsonl"):
+        for line in read_lines(file):
+            if line.startswith(needle):
+                with suppress(orjson.JSONDecodeError):  # written in part, as to a full disk
+                    yield orjson.loads(line)
 
 
 def services_in(folder: Path, trace_id: str) -> set[str]:

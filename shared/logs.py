@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from shared.rotation import RotatedFile
 from shared.telemetry import trace_id
 
 collection: ContextVar[str | None] = ContextVar("collection", default=None)
@@ -34,8 +35,8 @@ class JsonLines(logging.Formatter):
         return orjson.dumps({key: value for key, value in line.items() if value is not None}, default=str).decode()
 
 
-def configure(service: str, level: str) -> None:
-    """Log to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+def configure(service: str, level: str, file: RotatedFile | None = None) -> None:
+    """Log to ``file`` when given, else to standard error."""
+    handler = file or logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)

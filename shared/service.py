@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,11 +12,12 @@ from anyio.abc import TaskGroup
 from pydantic import ValidationError
 from starlette.applications import Starlette
 
-from shared import logs, stomp, telemetry
+from shared import logs, rotation, stomp, telemetry
 from shared.bus import BrokerError, Bus, Delivery, StaleDeliveryError
 from shared.faults import leaves
 from shared.messages import CollectionRef, Message, MessageDeadLettered, now
 from shared.pulse import Pulse
+from shared.rotation import RotatedFile
 from shared.settings import ServiceSettings
 from shared.web import probes, serve_http
 
@@ -25,6 +26,7 @@ Said = TypeVar("Said", bound=Message)
 Decode = Callable[[Delivery], M]
 Handler = Callable[[M], AsyncIterator[Message]]
 EXPLAINED = (BrokerError, ValidationError, OSError)  # faults whose own words say what to do
+KEEP_INTERVAL_S = 10.0
 log = logging.getLogger(__name__)
 
 
@@ -69,11 +71,11 @@ class Member:
 @asynccontextmanager
 async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]:
     """Be part of the mesh until SIGTERM or SIGINT; what is unfinished then goes back to the broker."""
-    telemetry.configure(service, settings.span_file)
-    logs.configure(service, settings.log_level)
+    files = _open_files(service, settings)
     pulse = Pulse(service)
     async with anyio.create_task_group() as outer:
         outer.start_soon(_cancel_on_signal, outer)
+        outer.start_soon(_keep, files)
         if settings.probe_port:
             outer.start_soon(serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port)
         async with stomp.connect(service, settings.broker, settings.topology) as bus:
@@ -83,6 +85,24 @@ async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]
                 yield Member(bus, pulse, tasks)
                 tasks.cancel_scope.cancel()
         outer.cancel_scope.cancel()
+
+
+def _open_files(service: str, settings: ServiceSettings) -> list[RotatedFile]:
+    """Log and trace where the settings say; returns what has to be kept small meanwhile."""
+    spans = rotation.rotated(settings.span_file, settings.span_mb, settings.span_days)
+    log_file = rotation.rotated(settings.log_file, settings.log_mb, settings.log_days)
+    output = rotation.standard_error(settings.log_mb, settings.log_days) if log_file else None
+    telemetry.configure(service, spans)
+    logs.configure(service, settings.log_level, log_file)
+    return [file for file in (spans, log_file, output) if file]
+
+
+async def _keep(files: Sequence[RotatedFile]) -> None:
+    """Files stay within their size and age also while nothing is written."""
+    while files:
+        for file in files:
+            file.keep()
+        await anyio.sleep(KEEP_INTERVAL_S)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
@@ -120,7 +140,8 @@ async def _cancel_on_signal(tasks: TaskGroup) -> None:
 
 async def _beat(bus: Bus, pulse: Pulse, interval_s: float) -> None:
     while True:
-        await bus.publish(pulse.beat(interval_s))
+        with telemetry.untraced():
+            await bus.publish(pulse.beat(interval_s))
         await anyio.sleep(interval_s)
 
 

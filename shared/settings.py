@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
 from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.messages import Beamline
+from shared.rotation import DAYS, MB
 from shared.topology import Topology
 
 
@@ -49,7 +50,22 @@ class ServiceSettings(BaseSettings):
     probe_port: NonNegativeInt = Field(default=0, description="port of the probes; 0: no probes")
     beat_interval_s: PositiveFloat = Field(default=5, description="time between two status messages [s]")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
-    span_file: Path | None = Field(default=None, description="write finished spans here, one JSON object a line")
+    log_file: Path | None = Field(
+        default=None,
+        description="log to this file, rotated, and keep standard error, if that is a file, to the same size and age; "
+        "null: log to standard error",
+    )
+    log_mb: PositiveFloat = Field(
+        default=MB, description="most that the log may hold, rotated files included [10^6 bytes]"
+    )
+    log_days: PositiveFloat = Field(default=DAYS, description="age at which a line of the log is gone [days]")
+    span_file: Path | None = Field(
+        default=None, description="write finished spans to this file, one JSON object a line, and rotate it"
+    )
+    span_mb: PositiveFloat = Field(
+        default=50, description="most that the spans may hold, rotated files included [10^6 bytes]"
+    )
+    span_days: PositiveFloat = Field(default=DAYS, description="age at which a span is gone [days]")
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,9 @@
 """Traces: one per data collection, carried from service to service in W3C traceparent headers."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,7 +13,10 @@ from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_ENDPOINT,
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+
+from shared.rotation import RotatedFile
 
 SYSTEM = "messaging.system"
 DESTINATION = "messaging.destination.name"
@@ -32,16 +35,16 @@ tracer = trace.get_tracer("mxmesh")
 
 
 class SpanFile(SpanExporter):
-    """Finished spans appended to a file, one JSON object a line."""
+    """Finished spans appended to a file, one JSON object a line; ``file`` itself deals with a full disk."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)
+    def __init__(self, file: RotatedFile) -> None:
+        self._file = file
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Append; each span is one write."""
         for span in spans:
-            self._file.write(orjson.dumps(describe(span), default=str) + b"\n")
+            line = orjson.dumps(describe(span), default=str).decode()
+            self._file.handle(logging.makeLogRecord({"msg": line}))
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
@@ -66,7 +69,7 @@ def describe(span: ReadableSpan) -> dict[str, Any]:
     }
 
 
-def configure(service: str, span_file: Path | None = None) -> None:
+def configure(service: str, span_file: RotatedFile | None = None) -> None:
     """Send this process's spans by OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set, and to ``span_file`` when given."""
     provider = TracerProvider(resource=Resource.create({"service.name": f"mxmesh-{service}"}))
     if os.environ.get(OTEL_EXPORTER_OTLP_ENDPOINT) or os.environ.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT):
@@ -106,6 +109,15 @@ def sending(destination: str, size: int) -> Iterator[dict[str, str]]:
         headers: dict[str, str] = {}
         propagate.inject(headers)
         yield headers
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """What is said meanwhile has no spans, neither here nor where it is heard: its traceparent says "not sampled"."""
+    ids = RandomIdGenerator()
+    unsampled = SpanContext(ids.generate_trace_id(), ids.generate_span_id(), is_remote=False, trace_flags=TraceFlags())
+    with trace.use_span(NonRecordingSpan(unsampled)):
+        yield
 
 
 def traceparent() -> str | None:

@@ -22,6 +22,7 @@ from cli.mesh import Mesh, Plan, start_mesh
 from cli.processes import ServiceDiedError
 from cli.world import outside
 from shared import telemetry
+from shared.rotation import RotatedFile
 from simulator.demo import demo_grid, demo_rotation
 
 REAL_GRID = Path(__file__).parents[2] / "tests" / "data" / "thaumatin_grid" / "thaumatin_grid_master.h5"
@@ -61,7 +62,7 @@ def demo(
 
 
 async def _demo(plan: Plan, kill: list[str], keep: bool, as_json: bool) -> bool:
-    telemetry.configure("gda", spans_folder(plan.home) / "gda.jsonl")
+    telemetry.configure("gda", RotatedFile(spans_folder(plan.home) / "gda.jsonl"))
     async with start_mesh(plan) as mesh:
         out.print(f"status page: [bold]{mesh.running.page_url}[/]")
         passed = await _work(mesh, kill, as_json)

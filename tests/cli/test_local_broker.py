@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from cli.activemq import POM, Docker, Java, debian, find_activemq, maven
 from cli.broker import LocalBroker, LocalBrokerError, answers, local_broker
 from cli.broker_configuration import BrokerFiles, Policy, free_ports
+from shared.rotation import parts
 from shared.settings import BrokerSettings
 from shared.stomp import connect
 from shared.topology import Topology
@@ -98,6 +101,20 @@ async def test_results_that_nobody_fetched_vanish_and_other_expired_messages_do_
         dead = {name: topology.dead_letters(topology.queue(name)) for name in ("xrc.i03", "work")}
         assert await bus.browse(dead["xrc.i03"]) == []
         assert len(await bus.browse(dead["work"])) == 1
+
+
+@pytest.mark.broker
+def test_the_log_of_a_broker_is_kept_small_while_it_writes_on(own_broker):
+    own_broker.log.keep()
+    for _ in range(12):
+        with own_broker.files.log.open("ab") as log:
+            log.write(b"as if it had said a lot\n" * 100_000)
+        own_broker.log.keep()
+        assert sum(part.stat().st_size for part in parts(own_broker.files.log) if part.exists()) < 20e6
+    os.kill(own_broker.pid, signal.SIGQUIT)  # Java says what its threads do
+    while "Full thread dump" not in own_broker.files.end_of_log(10_000):
+        time.sleep(0.05)
+    assert own_broker.files.log.stat().st_size < 1e6
 
 
 def test_a_broker_that_cannot_start_shows_its_log(tmp_path):

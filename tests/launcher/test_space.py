@@ -1,7 +1,6 @@
 """A run begins only where there is space for it: on a real file system that is full, and made room on."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -10,6 +9,7 @@ from services.launcher.pipelines import TABLE
 from services.launcher.plan import plan_job
 from services.launcher.runs import RunDirectory
 from shared.messages import ProcessingResult, RunChanged, RunState
+from tests.disks import small_disk
 from tests.launcher.builders import FIRST, job, request, settings, step, table
 from tests.launcher.test_launcher import make, replies_to, running
 
@@ -20,13 +20,8 @@ NEEDED_GB = 0.03
 @pytest.fixture
 def disk(tmp_path):
     """A file system of 64 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], check=False)
-    if mounted.returncode:
-        pytest.skip("only root can mount a file system")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk(tmp_path / "disk", "64m") as folder:
+        yield folder
 
 
 def fill(disk):

@@ -6,15 +6,19 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
+import anyio
 import httpx
 import orjson
 import pytest
 
 from cli.broker_configuration import free_ports
+from shared.rotation import read_lines
+from shared.stomp import connect
 from shared.topology import SERVICES
 from tests.conftest import settings_of
+from tests.disks import filled, small_disk
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 NEEDS = {
@@ -91,6 +95,32 @@ def test_a_service_whose_broker_dies_goes_on_living_and_is_ready_again_with_it(t
         own_broker.start()
         until(f"{url}/readyz", 200)
         assert process.poll() is None
+
+
+async def dead_lettered(broker, topology):
+    """Send nonsense to the ingester, and wait until it is where nonsense goes."""
+    queue = topology.queue("data-collection")
+    async with connect("gda", broker, topology) as bus:
+        await bus.send_raw(queue, b"nonsense")
+        async with bus.receive_one(topology.dead_letters(queue), 30) as delivery:
+            return delivery is not None
+
+
+def test_a_full_disk_under_log_and_spans_stops_no_service(tmp_path, broker, topology):
+    with small_disk(tmp_path / "disk", "200k") as disk, ExitStack() as stack:
+        log, spans = disk / "ingester.jsonl", disk / "spans.jsonl"
+        where = described(broker, prefix=topology.prefix)
+        with filled(disk):
+            files = {"log_file": str(log), "span_file": str(spans)}
+            process, url = stack.enter_context(service("ingester", tmp_path, where, **files))
+            until(f"{url}/readyz", 200)
+            assert anyio.run(dead_lettered, broker, topology)
+        assert anyio.run(dead_lettered, broker, topology)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert b"No space left" in process.stderr.read()
+        assert "stopping on SIGTERM" in {orjson.loads(line)["message"] for line in read_lines(log)}
+        assert b"process /queue/" in list(read_lines(spans))[-1]
 
 
 def test_a_wrong_password_ends_a_service_with_one_clear_line(tmp_path, broker):
