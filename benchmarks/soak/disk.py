@@ -25,9 +25,11 @@ def _databases(home: Path) -> dict[Row, float]:
     """Pages in use, write-ahead log included, grow with each row; the files by checkpoints, in steps."""
     found: dict[Row, float] = {}
     for file in sorted(home.glob("*.sqlite")):
-        found[Row("disk", f"{file.name}, pages in use", "MB", PER_COLLECTION_MB, Rule.KEPT)] = _in_use(file) / MB
-        found[Row("disk", file.name, "MB", 0.0, Rule.TOLD)] = _bytes([file]) / MB
-        found[Row("disk", f"{file.name}-wal", "MB", WAL_FLOOR_MB)] = _bytes([file.with_name(f"{file.name}-wal")]) / MB
+        found[Row("databases", f"{file.name}, pages in use", "MB", PER_COLLECTION_MB, Rule.KEPT)] = _in_use(file) / MB
+        found[Row("databases", file.name, "MB", 0.0, Rule.TOLD)] = _bytes([file]) / MB
+        found[Row("databases", f"{file.name}-wal", "MB", WAL_FLOOR_MB)] = (
+            _bytes([file.with_name(f"{file.name}-wal")]) / MB
+        )
     return found
 
 
@@ -46,8 +48,8 @@ def _store(folder: Path) -> dict[Row, float]:
     files = _files(folder)
     journals = [file for file in files if file.name.startswith("db-")]
     return {
-        Row("disk", "broker's journals", "MB", 0.0, Rule.TOLD): _bytes(journals) / MB,
-        Row("disk", "broker's store without journals", "MB", STORE_FLOOR_MB): _bytes(set(files) - set(journals)) / MB,
+        Row("broker's store", "journals", "MB", 0.0, Rule.TOLD): _bytes(journals) / MB,
+        Row("broker's store", "all but journals", "MB", STORE_FLOOR_MB): _bytes(set(files) - set(journals)) / MB,
         Row("files", "broker's journals", "files", 2.0): len(journals),
     }
 
@@ -56,11 +58,12 @@ def _said(home: Path) -> dict[Row, float]:
     """Logs and spans, with those that were rotated away."""
     folders = {"log": home / "logs", "spans": home / "spans"}
     found = {
-        Row("disk", f"{what} of {name}", "MB", PER_COLLECTION_MB, Rule.KEPT): _bytes(folder.glob(f"{name}*")) / MB
+        Row("logs and spans", f"{what} of {name}", "MB", PER_COLLECTION_MB, Rule.KEPT): _bytes(folder.glob(f"{name}*"))
+        / MB
         for what, folder in folders.items()
         for name in SERVICES
     }
-    broker = Row("disk", "log of the broker", "MB", PER_COLLECTION_MB, Rule.KEPT)
+    broker = Row("logs and spans", "log of the broker", "MB", PER_COLLECTION_MB, Rule.KEPT)
     both = Row("files", "logs and spans", "files", FILES_PER_COLLECTION, Rule.KEPT)
     n_files = sum(len(_files(folder)) for folder in folders.values())
     return {**found, broker: _bytes((home / "broker").glob("broker.log*")) / MB, both: n_files}
@@ -71,7 +74,7 @@ def _runs(state: Path, data: Path) -> dict[Row, float]:
     found: dict[Row, float] = {}
     for name, folder in {"launcher's state": state, "runs' working folders": data / "cm12345-1" / "processed"}.items():
         files = _files(folder)
-        found[Row("disk", name, "MB", PER_COLLECTION_MB, Rule.KEPT)] = _bytes(files) / MB
+        found[Row("runs", name, "MB", PER_COLLECTION_MB, Rule.KEPT)] = _bytes(files) / MB
         found[Row("files", name, "files", FILES_PER_COLLECTION, Rule.KEPT)] = len(files)
     return found
 

@@ -2,8 +2,10 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import orjson
@@ -28,6 +30,7 @@ from shared.settings import BrokerSettings
 from simulator.gda import collect, describe_rotation
 from simulator.rotation import RotationScan
 
+T = TypeVar("T")
 ROTATION_IMAGES = 12
 LOOK_S, BEGUN_S, ANSWER_S = 1.0, 2.0, 60.0
 
@@ -63,6 +66,7 @@ class Happenings:
         await collect(self.beamline.bus, collection, self.beamline.reel.on_disk(scan))
         self.rotations.append(collection.ref)
         result = await self._end(collection.ref)
+        await self._analysed(collection.ref)
         self._check("rotations", result.state is RunState.SUCCEEDED, f"{result.state}: {result.reason}")
         shutil.rmtree(Path(collection.image_directory))
 
@@ -104,10 +108,11 @@ class Happenings:
 
     async def _end(self, ref: CollectionRef) -> ProcessingResult:
         """Of a collection's processing, once it is recorded."""
-        with anyio.fail_after(PATIENCE_S):
-            while not (result := await to_thread.run_sync(self.recorded.processing, ref)):  # noqa: ASYNC110 - a database
-                await anyio.sleep(LOOK_S)
-        return result
+        return await _until(lambda: self.recorded.processing(ref))
+
+    async def _analysed(self, ref: CollectionRef) -> None:
+        """Grid scans go first."""
+        await _until(lambda: self.recorded.images(ref).n_found == ROTATION_IMAGES)
 
     def _check(self, what: str, holds: bool, found: str) -> None:  # noqa: FBT001 - what is checked
         if not holds:
@@ -118,3 +123,10 @@ class Happenings:
 def _touch(master: Path) -> None:
     master.parent.mkdir(parents=True)
     master.touch()
+
+
+async def _until(look: Callable[[], T | None]) -> T:
+    with anyio.fail_after(PATIENCE_S):
+        while not (found := await to_thread.run_sync(look)):  # noqa: ASYNC110 - a database can only be polled
+            await anyio.sleep(LOOK_S)
+    return found

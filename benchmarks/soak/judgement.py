@@ -1,7 +1,7 @@
 """What may grow and what may not, and whether it did: first tenth beside last. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from statistics import linear_regression, median
@@ -27,6 +27,7 @@ class Row:
     Attributes:
         group: rows of a group share a panel of the plot.
         floor: growth below it does not count, in the row's unit; of a row ``KEPT``, for each collection.
+        by_clock: whether others who work on the machine make it longer.
     """
 
     group: str
@@ -34,6 +35,7 @@ class Row:
     unit: str
     floor: float
     rule: Rule = Rule.FLAT
+    by_clock: bool = False
 
     def __str__(self) -> str:
         return f"{self.group}: {self.name}"
@@ -55,6 +57,7 @@ class Finding:
             and in the last half.
         slope: of the straight line through all points, per 1,000 collections.
         grown: whether that is too much.
+        disturbed: whether it is not judged, since others took more of the machine in the end.
     """
 
     row: Row
@@ -62,6 +65,7 @@ class Finding:
     last: float
     slope: float
     grown: bool
+    disturbed: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -87,6 +91,15 @@ def judge(row: Row, points: Sequence[Point]) -> Finding | None:
     rise = slope * (points[-1].n_collections - points[0].n_collections)
     grown = row.rule is Rule.FLAT and _exceeds(row, first, last) and _exceeds(row, first, first + rise)
     return Finding(row, first, last, PER_THOUSAND * slope, grown)
+
+
+def excuse(findings: Sequence[Finding], others: Row, more: float) -> list[Finding]:
+    """Times by the clock are not judged if others, whose row that is, took so much more in the end."""
+    disturbed = any(finding.last - finding.first > more for finding in findings if finding.row == others)
+    return [
+        replace(finding, grown=False, disturbed=True) if disturbed and finding.row.by_clock else finding
+        for finding in findings
+    ]
 
 
 def _exceeds(row: Row, first: float, last: float) -> bool:

@@ -39,4 +39,4 @@ def _panel(axis: Axes, group: str, rows: Sequence[Row], samples: Sequence[Sample
         label = f"{row.name} (grown)" if row in grown else row.name
         axis.plot(*zip(*points, strict=True), style, linewidth=3 if row in grown else 1.2, label=label)
     axis.set(title=group, xlabel="minutes", ylabel=rows[0].unit or "number", ylim=(0, None))
-    axis.legend(fontsize=6, loc="upper left", ncols=2)
+    axis.legend(fontsize=6, loc="best", ncols=2)

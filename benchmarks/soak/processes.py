@@ -1,13 +1,16 @@
 """What each process of the mesh holds, and what an image costs it."""
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 
 import psutil
 
-from benchmarks.soak.judgement import Row
+from benchmarks.soak.judgement import Row, Rule
 from benchmarks.soak.up import Processes
 
 MB = 1e6
+OTHERS = Row("machine", "CPU that others take", "cores", 0.0, Rule.TOLD)
+IDLE = ("idle", "iowait", "guest", "guest_nice")  # what guests take is in "user" already
 MEMORY_FLOOR_MB, COUNT_FLOOR, CPU_FLOOR_MS = 2.0, 2.0, 0.2
 
 
@@ -30,24 +33,43 @@ def _memory_mb(name: str, process: psutil.Process) -> float:
     return float(process.memory_full_info().pss if name == "workers" else process.memory_info().rss) / MB
 
 
-@dataclass
-class Costs:
-    """CPU time per image since the last look."""
+@dataclass(frozen=True)
+class Spent:
+    """CPU time up to a moment [s], and how many images the mesh had done by then.
 
-    _spent_s: dict[str, float] = field(default_factory=dict)
-    _n_images: int = 0
+    Attributes:
+        others_s: of others who work on this machine.
+        at: the moment [monotonic s].
+    """
 
-    def since(self, processes: Processes, n_images: int) -> dict[Row, float]:
-        """By name; nothing at the first look, or without images."""
-        spent_s = {name: sum(_cpu_s(member) for member in members) for name, members in processes.items()}
-        before, n_new = self._spent_s, n_images - self._n_images
-        self._spent_s, self._n_images = spent_s, n_images
-        if not before or not n_new:
-            return {}
-        ms = {name: 1e3 * (spent_s[name] - before.get(name, 0.0)) / n_new for name in spent_s}
-        return {Row("CPU per image", name, "ms", CPU_FLOOR_MS): each for name, each in ms.items()}
+    by_name_s: dict[str, float]
+    others_s: float
+    n_images: int
+    at: float
+
+    @classmethod
+    def of(cls, processes: Processes, n_images: int) -> "Spent":
+        """Up to now."""
+        by_name_s = {name: sum(map(_cpu_s, members)) for name, members in processes.items()}
+        return cls(by_name_s, _others_s(processes), n_images, time.monotonic())
+
+    def since(self, before: "Spent") -> dict[Row, float]:
+        """Per image by name, unless there was none, and what others took."""
+        found = {OTHERS: max(0.0, (self.others_s - before.others_s) / (self.at - before.at))}
+        if n_images := self.n_images - before.n_images:
+            for name, spent_s in self.by_name_s.items():
+                ms = 1e3 * (spent_s - before.by_name_s.get(name, 0.0)) / n_images
+                found[Row("CPU per image", name, "ms", CPU_FLOOR_MS)] = ms
+        return found
 
 
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def _others_s(processes: Processes) -> float:
+    """All that the machine did, less the mesh, the benchmark itself, and what both have started and seen end."""
+    at_work = sum(spent for name, spent in psutil.cpu_times()._asdict().items() if name not in IDLE)
+    ours = [psutil.Process().cpu_times(), *(member.cpu_times() for each in processes.values() for member in each)]
+    return at_work - sum(times.user + times.system + times.children_user + times.children_system for times in ours)

@@ -28,7 +28,15 @@ def _row(finding: Finding) -> Iterator[str]:
     yield f"{finding.slope:+.3g}"
     yield _thousandth(row.unit) if kept else row.unit
     yield "" if row.rule is Rule.TOLD else figure(row.floor * scale)
-    yield {Rule.TOLD: "not judged"}.get(row.rule, "**GROWN**" if finding.grown else "ok")
+    yield _verdict(finding)
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.row.rule is Rule.TOLD:
+        return "not judged"
+    if finding.disturbed:
+        return "not judged: others took more of the machine"
+    return "**GROWN**" if finding.grown else "ok"
 
 
 def _thousandth(unit: str) -> str:
@@ -44,14 +52,16 @@ def counted(counts: Sequence[Count]) -> str:
 def faults(findings: Sequence[Finding], counts: Sequence[Count]) -> list[str]:
     """A line for each row that has grown and each count that is wrong; none: all is well."""
     return [
-        *(f"{f.row} has grown from {f.first:.4g} to {f.last:.4g} {f.row.unit}{_more(f)}" for f in findings if f.grown),
+        *(_grown(finding) for finding in findings if finding.grown),
         *(f"{each.name}: {each.found}, not {each.wanted}" for each in counts if not each.right),
     ]
 
 
-def _more(finding: Finding) -> str:
-    per = " per collection" if finding.row.rule is Rule.KEPT else ""
-    return f"{per}, above {LIMIT} times"
+def _grown(finding: Finding) -> str:
+    row = finding.row
+    unit = f" {row.unit}" if row.unit else ""
+    per = " per collection" if row.rule is Rule.KEPT else ""
+    return f"{row} has grown from {finding.first:.4g} to {finding.last:.4g}{unit}{per}, above {LIMIT} times"
 
 
 def report(findings: Sequence[Finding], counts: Sequence[Count], samples: Sequence[Sample]) -> dict[str, Any]:

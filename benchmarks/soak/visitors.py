@@ -49,7 +49,9 @@ class Browser:
     def times(self) -> dict[Row, float]:
         """Medians since the last call."""
         took_ms, self._took_ms = self._took_ms, defaultdict(list)
-        return {Row("page", path, "ms", PAGE_FLOOR_MS): median(values) for path, values in took_ms.items()}
+        return {
+            Row("page", path, "ms", PAGE_FLOOR_MS, by_clock=True): median(values) for path, values in took_ms.items()
+        }
 
 
 async def _changes(client: httpx.AsyncClient) -> AsyncIterator[str]:

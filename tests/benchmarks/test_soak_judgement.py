@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.soak.judgement import Point, Row, Rule, judge
+from benchmarks.soak.judgement import Point, Row, Rule, excuse, judge
 
 MEMORY = Row("memory", "writer", "MB", floor=2.0)
 DATABASE = Row("disk", "results", "MB", floor=0.001, rule=Rule.KEPT)
@@ -104,3 +104,16 @@ def test_what_is_only_told_is_never_judged():
 @pytest.mark.parametrize("points", [course(), course(1, 2, 3), [Point(7, value) for value in range(N)]])
 def test_of_too_little_nothing_is_said(points):
     assert judge(MEMORY, points) is None
+
+
+LATENCY = Row("latency", "p98", "s", floor=0.3, by_clock=True)
+OTHERS = Row("machine", "others", "cores", floor=0, rule=Rule.TOLD)
+
+
+@pytest.mark.parametrize(("taken", "excused"), [((0.5, 0.6), False), ((0.5, 1.2), True), ((1.2, 0.5), False)])
+def test_only_times_by_the_clock_are_excused_and_only_if_others_took_more_in_the_end(taken, excused):
+    rows = [(OTHERS, rising(*taken)), (LATENCY, rising(1, 2)), (MEMORY, rising(100, 200))]
+    others, latency, memory = excuse([judge(*row) for row in rows], OTHERS, more=0.2)
+
+    assert (latency.grown, latency.disturbed) == (not excused, excused)
+    assert (memory.grown, memory.disturbed, others.disturbed) == (True, False, False)

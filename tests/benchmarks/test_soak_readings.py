@@ -44,9 +44,9 @@ def test_a_database_is_as_big_as_the_pages_in_use_its_write_ahead_log_included(t
     database.execute("DELETE FROM t")
     emptied = by_name(on_disk(tmp_path, tmp_path))
 
-    in_use, wal = "disk: results.sqlite, pages in use", "disk: results.sqlite-wal"
+    in_use, wal = "databases: results.sqlite, pages in use", "databases: results.sqlite-wal"
     assert 0.99 < full[in_use] - empty[in_use] < 1.1
-    assert full["disk: results.sqlite"] == empty["disk: results.sqlite"]
+    assert full["databases: results.sqlite"] == empty["databases: results.sqlite"]
     assert full[wal] > 1
     assert abs(emptied[in_use] - empty[in_use]) < 0.01
     database.close()
@@ -64,9 +64,9 @@ def test_files_count_for_what_they_are(tmp_path):
 
     found = by_name(on_disk(tmp_path, tmp_path))
 
-    assert found["disk: spans of writer"] == 0.002
+    assert found["logs and spans: spans of writer"] == 0.002
     assert found["files: logs and spans"] == 2
-    assert (found["files: broker's journals"], found["disk: broker's store without journals"]) == (1, 0.001)
+    assert (found["files: broker's journals"], found["broker's store: all but journals"]) == (1, 0.001)
     assert found["files: all else in the mesh's folder"] == 2
 
 
