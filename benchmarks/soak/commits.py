@@ -14,7 +14,7 @@ from benchmarks.soak.judgement import Row, Rule
 from shared.messages import ServiceBeat
 from shared.stomp import StompBus
 
-BEATS_S, PAUSE_S, N_AT_ONCE = 12.0, 1.0, 50
+BEATS_S, PAUSE_S, N_AT_ONCE, N_IN_HAND = 12.0, 1.0, 50, 20
 FLOOR_MS = 0.2
 PROBE = "probe (SEND, ACK, COMMIT)"
 Times = defaultdict[str, list[float]]
@@ -60,13 +60,15 @@ class Commits:
                     times[beat["service"]].append(float(value))
 
     async def _probe(self) -> None:
-        """One message goes round on one subscription: sent and acknowledged in a transaction, again and again.
+        """Messages go round on one subscription: each is sent again and acknowledged in a transaction.
 
-        As often as a service commits at this speed, since what slows a broker down may be kept for each subscription.
+        As often as a service commits at this speed, and with as many in hand: what slows a broker down may be kept for
+        each subscription, and searched for each delivery in hand.
         """
         queue, n = self.bus.topology.queue("soak-probe"), 0
-        await self.bus.send_raw(queue, b"x" * 500)
-        async with self.bus.subscribe(queue, prefetch=1) as deliveries:
+        for _ in range(N_IN_HAND):
+            await self.bus.send_raw(queue, b"x" * 500)
+        async with self.bus.subscribe(queue, prefetch=N_IN_HAND) as deliveries:
             async for delivery in deliveries:
                 began = time.perf_counter()
                 await self.bus.forward(delivery, queue)

@@ -66,7 +66,7 @@ async def soak(plan: Plan, reel: Reel, home: Path, tell: Tell) -> Outcome:
         recorded = Recorded(up.running.database, home / "status.sqlite")
         happenings = Happenings(beamline, up.running.broker, recorded)
         traffic = Traffic(beamline, plan.n_lanes, happenings.all())
-        operator, browser = Operator(home), Browser(up.running.page_url)
+        operator, browser = Operator(home), Browser(up.running.page_url, lambda: traffic.n_grids)
         sampler = Sampler(up, beamline.data, traffic, browser, Commits(beamline.bus))
 
         def warm() -> bool:
