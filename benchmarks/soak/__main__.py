@@ -28,15 +28,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from benchmarks.mesh.__main__ import simulate
 from benchmarks.soak import heap
-from benchmarks.soak.course import Plan, Tell, soak
+from benchmarks.soak.course import Outcome, Plan, Tell, soak
 from benchmarks.soak.plot import draw
 from benchmarks.soak.sampling import findings
 from benchmarks.soak.table import counted, faults, report, rows
 from benchmarks.soak.traffic import Traffic
 from cli.beamline import progress
 from cli.console import err
+from simulator.detector import Model
 
-MODEL = "500K"
+MODEL: Model = "500K"
 LEAST_MINUTES = 3.0
 
 
@@ -65,9 +66,9 @@ def main() -> None:
         outcome = anyio.run(soak, plan, reel, Path(home), tell)
     found = findings(outcome.samples)
     print(_introduction(plan, len(outcome.samples)))
-    print(f"\n{rows(found)}\n\n{counted(outcome.counts)}\n")
+    print(f"\n{rows(found)}\n\n{counted(outcome.counts)}\n\n{_listed(outcome)}\n")
     if options.json:
-        options.json.write_text(json.dumps(_where(options) | report(found, outcome.counts, outcome.samples), indent=1))
+        options.json.write_text(json.dumps(_where(options) | report(found, outcome), indent=1))
     if options.plot:
         draw(outcome.samples, found, options.plot)
     if wrong := faults(found, outcome.counts):
@@ -83,6 +84,10 @@ def _introduction(plan: Plan, n_samples: int) -> str:
         f"on {os.cpu_count()} cores."
     )
     return about if heap.can_be_counted() else f"{about}\n{heap.NOT_HERE}"
+
+
+def _listed(outcome: Outcome) -> str:
+    return "Done: " + ", ".join(f"{n:,} {what}" for what, n in outcome.done.items()) + "."
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -50,10 +51,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured, and counted."""
+    """What was measured, and counted.
+
+    Attributes:
+        done: how often what was done.
+    """
 
     samples: list[Sample]
     counts: list[Count]
+    done: dict[str, int]
 
 
 async def soak(plan: Plan, reel: Reel, home: Path, tell: Tell) -> Outcome:
@@ -82,7 +88,8 @@ async def soak(plan: Plan, reel: Reel, home: Path, tell: Tell) -> Outcome:
             await traffic.run(plan.duration_s)
         await operator.drop()
         counts = await count(happenings, read_only(up.running.database), operator.n_dropped, sampler.n_restarts)
-        return Outcome(sampler.samples, counts)
+        visits = {"visits of a browser": browser.n_visits, "commands at a terminal": operator.n_commands}
+        return Outcome(sampler.samples, counts, {"grids": traffic.n_grids, **happenings.counts, **visits})
 
 
 @asynccontextmanager
@@ -106,7 +113,7 @@ async def _working_mesh(home: Path, reel: Reel) -> AsyncIterator[tuple[Up, Beaml
 
 
 @asynccontextmanager
-async def _meanwhile(*works: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def _meanwhile(*works: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
     """What goes on for as long as the context lasts."""
     async with anyio.create_task_group() as tasks:
         for work in works:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.soak.counts import Count
+from benchmarks.soak.course import Outcome
 from benchmarks.soak.judgement import LIMIT, Finding, Rule
-from benchmarks.soak.sampling import Sample
 from benchmarks.spotfinder.markdown import figure, table
 
 KILO = 1000
@@ -64,13 +64,14 @@ def _grown(finding: Finding) -> str:
     return f"{row} has grown from {finding.first:.4g} to {finding.last:.4g}{unit}{per}, above {LIMIT} times"
 
 
-def report(findings: Sequence[Finding], counts: Sequence[Count], samples: Sequence[Sample]) -> dict[str, Any]:
+def report(findings: Sequence[Finding], outcome: Outcome) -> dict[str, Any]:
     """For JSON: verdicts, counts, and every value over time."""
     return {
         "rows": [asdict(finding) | {"ratio": finding.ratio} for finding in findings],
-        "counts": [asdict(each) | {"right": each.right} for each in counts],
+        "counts": [asdict(each) | {"right": each.right} for each in outcome.counts],
+        "done": outcome.done,
         "samples": [
             {"minute": s.minute, "collections": s.n_collections, "values": {str(row): v for row, v in s.values.items()}}
-            for s in samples
+            for s in outcome.samples
         ],
     }

@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -21,7 +21,7 @@ class Happening(NamedTuple):
     """What is done beside the grids, after each so many of them."""
 
     every: int
-    work: Callable[[], Awaitable[None]]
+    work: Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass
