@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
-from statistics import linear_regression, median
+from statistics import median
 from typing import NamedTuple
+
+from scipy.stats import theilslopes
 
 LIMIT = 1.2
 PER_THOUSAND = 1000
-LEAST_POINTS = 4
+LEAST_POINTS, LEAST_TENTH = 8, 3
 
 
 class Rule(StrEnum):
@@ -55,7 +57,8 @@ class Finding:
     Attributes:
         first, last: medians of the first and the last tenth; of a row ``KEPT``, what a collection added in the first
             and in the last half.
-        slope: of the straight line through all points, per 1,000 collections.
+        slope: median of the slopes between any two points (Theil and Sen), per 1,000 collections; a few points that lie
+            far off do not turn it.
         grown: whether that is too much.
         disturbed: whether it is not judged, since others took more of the machine in the end.
     """
@@ -76,8 +79,8 @@ class Finding:
 def judge(row: Row, points: Sequence[Point]) -> Finding | None:
     """None of too few points to say anything.
 
-    A row that may not grow has grown if the medians of the tenths and the line through all points both say so: other
-    people's work on the machine in the last minute alone is no growth.
+    A row that may not grow has grown if the medians of the tenths and the slope both say so: other people's work on the
+    machine in the last minute alone is no growth.
     """
     if len(points) < LEAST_POINTS or points[0].n_collections == points[-1].n_collections:
         return None
@@ -86,7 +89,7 @@ def judge(row: Row, points: Sequence[Point]) -> Finding | None:
         middle = len(points) // 2
         first, last = _added(points[: middle + 1]), _added(points[middle:])
         return Finding(row, first, last, PER_THOUSAND * slope, _exceeds(row, first, last))
-    n = max(1, round(len(points) / 10))
+    n = max(LEAST_TENTH, round(len(points) / 10))
     first, last = (median(point.value for point in part) for part in (points[:n], points[-n:]))
     rise = slope * (points[-1].n_collections - points[0].n_collections)
     grown = row.rule is Rule.FLAT and _exceeds(row, first, last) and _exceeds(row, first, first + rise)
@@ -108,7 +111,7 @@ def _exceeds(row: Row, first: float, last: float) -> bool:
 
 def _slope(points: Sequence[Point]) -> float:
     done, values = zip(*points, strict=True)
-    return linear_regression(done, values).slope
+    return float(theilslopes(values, done).slope)
 
 
 def _added(points: Sequence[Point]) -> float:

@@ -101,7 +101,9 @@ def test_what_is_only_told_is_never_judged():
     assert not judge(Row("disk", "journals", "MB", 0, Rule.TOLD), rising(1, 100)).grown
 
 
-@pytest.mark.parametrize("points", [course(), course(1, 2, 3), [Point(7, value) for value in range(N)]])
+@pytest.mark.parametrize(
+    "points", [course(), course(1, 2, 3), course(*range(7)), [Point(7, value) for value in range(N)]]
+)
 def test_of_too_little_nothing_is_said(points):
     assert judge(MEMORY, points) is None
 

@@ -79,7 +79,7 @@ def samples():
 
 def test_a_fault_names_the_row_and_both_figures():
     (heap, log) = faults(findings(samples()), [])
-    assert heap == "broker: heap has grown from 20.5 to 38.5 MB, above 1.2 times"
+    assert heap == "broker: heap has grown from 21 to 38 MB, above 1.2 times"
     assert log.startswith("disk: log has grown from 0.0")
     assert log.endswith("MB per collection, above 1.2 times")
 
@@ -98,6 +98,6 @@ def test_a_count_that_is_not_as_wanted_is_a_fault_be_it_more_or_less():
 
 def test_the_table_has_what_grew_in_bold_and_what_a_collection_adds_in_its_own_unit():
     table = rows(findings(samples()))
-    assert "| broker: heap | 20.5 | 38.5 | 1.88 | +100 | MB | 2 | **GROWN** |" in table
+    assert "| broker: heap | 21 | 38 | 1.81 | +100 | MB | 2 | **GROWN** |" in table
     grown = judge(LOG, [Point(10 * n, 0.05 * n) for n in range(20)])
     assert "| disk: log (added per collection; halves) | 5 | 5 | 1 | +5 | kB | 1 | ok |" in rows([grown])
