@@ -12,6 +12,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+LOGARITHMIC = ("COMMIT",)
+"""Groups whose longest would hide their medians."""
 N_COLUMNS, PANEL_INCHES = 3, (6.5, 4)
 
 
@@ -38,5 +40,8 @@ def _panel(axis: Axes, group: str, rows: Sequence[Row], samples: Sequence[Sample
         style = ("-", "--", ":")[number // 10 % 3]
         label = f"{row.name} (grown)" if row in grown else row.name
         axis.plot(*zip(*points, strict=True), style, linewidth=3 if row in grown else 1.2, label=label)
-    axis.set(title=group, xlabel="minutes", ylabel=rows[0].unit or "number", ylim=(0, None))
+    if group in LOGARITHMIC:
+        axis.set(title=group, xlabel="minutes", ylabel=rows[0].unit, yscale="log")
+    else:
+        axis.set(title=group, xlabel="minutes", ylabel=rows[0].unit or "number", ylim=(0, None))
     axis.legend(fontsize=6, loc="best", ncols=2)
