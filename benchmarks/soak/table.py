@@ -51,7 +51,9 @@ def counted(counts: Sequence[Count]) -> str:
 
 def faults(findings: Sequence[Finding], counts: Sequence[Count]) -> list[str]:
     """A line for each row that has grown and each count that is wrong; none: all is well."""
+    nothing = [] if findings else ["too few samples to judge anything: the mesh was too slow, or never warm"]
     return [
+        *nothing,
         *(_grown(finding) for finding in findings if finding.grown),
         *(f"{each.name}: {each.found}, not {each.wanted}" for each in counts if not each.right),
     ]

@@ -92,8 +92,13 @@ def test_a_row_that_some_samples_lack_is_judged_by_the_others():
 
 def test_a_count_that_is_not_as_wanted_is_a_fault_be_it_more_or_less():
     counts = [Count("grids", 5, 5), Count("images", 240, 239), Count("dead letters", 2, 3)]
-    assert faults([], counts) == ["images: 239, not 240", "dead letters: 3, not 2"]
+    assert faults(findings(samples()), counts)[2:] == ["images: 239, not 240", "dead letters: 3, not 2"]
     assert counted(counts).count("WRONG") == 2
+
+
+def test_a_soak_that_measured_nothing_is_a_fault():
+    (fault,) = faults(findings(samples()[:3]), [Count("grids", 5, 5)])
+    assert "too few samples" in fault
 
 
 def test_the_table_has_what_grew_in_bold_and_what_a_collection_adds_in_its_own_unit():
