@@ -1,5 +1,6 @@
 import sqlite3
 
+from benchmarks.soak.commits import Commits
 from benchmarks.soak.counts import Count
 from benchmarks.soak.disk import on_disk
 from benchmarks.soak.heap import read_histogram
@@ -106,3 +107,18 @@ def test_the_table_has_what_grew_in_bold_and_what_a_collection_adds_in_its_own_u
     assert "| broker: heap | 21 | 38 | 1.81 | +100 | MB | 2 | **GROWN** |" in table
     grown = judge(LOG, [Point(10 * n, 0.05 * n) for n in range(20)])
     assert "| disk: log (added per collection; halves) | 5 | 5 | 1 | +5 | kB | 1 | ok |" in rows([grown])
+
+
+async def test_commits_are_those_of_beats_that_tell_of_enough_of_them():
+    commits = Commits(bus=None)
+    for beat in (
+        {"service": "writer", "commits": 40, "commit_median_ms": 1.5, "commit_longest_ms": 9.0},
+        {"service": "writer", "commits": 60, "commit_median_ms": 2.5, "commit_longest_ms": 9.0},
+        {"service": "launcher", "commits": 2, "commit_median_ms": 30.0, "commit_longest_ms": 50.0},
+        {"service": "aggregator", "commits": 0, "commit_median_ms": None, "commit_longest_ms": None},
+        {"service": "ingester"},
+    ):
+        commits.note(beat)
+
+    assert by_name(commits.times()) == {"COMMIT: writer, median": 2.0}
+    assert commits.times() == {}
