@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 export UV_PYTHON_DOWNLOADS := never
 export MXMESH_HOME ?= $(CURDIR)/state
+MINUTES ?= 8
 
 .PHONY: help
 help: ## List the commands
@@ -38,6 +39,10 @@ images: ## Build all container images, without a registry if need be, and say th
 .PHONY: test-containers
 test-containers: ## The tests of the images and of compose.yaml, then broker and database tests against servers from images
 	@.ci/docker/run sh -c '.venv/bin/pytest -q -rs -m containers $(ARGS) && .venv/bin/pytest -q -rs tests/stomp tests/writer'
+
+.PHONY: soak
+soak: install-dev ## A whole mesh for MINUTES (8) as fast as it goes: nothing may grow, nothing slow down, nothing be lost
+	@.venv/bin/python -m benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
 .PHONY: cluster
 cluster: ## A cluster with two beamlines, installed by the chart, that stays; Linux, root

@@ -46,11 +46,13 @@ class RunningMesh(BaseModel):
         )
 
     def write(self, home: Path) -> None:
-        """Leave the note."""
+        """Leave the note; it appears whole."""
         note = _note(home)
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.touch(mode=0o600)
-        note.write_text(self.model_dump_json(indent=1))
+        unfinished = note.with_suffix(".part")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(self.model_dump_json(indent=1))
+        unfinished.replace(note)
 
     @staticmethod
     def remove(home: Path) -> None:

@@ -70,6 +70,7 @@ class ServiceProcess:
             await anyio.sleep(BACK_OFF_S)
 
     async def _run_once(self, task_status: TaskStatus[None]) -> int:
+        self.output.path.parent.mkdir(parents=True, exist_ok=True)
         self.output.keep()
         with self.output.path.open("ab") as output:
             environment = {**os.environ, "MXMESH_SETTINGS": str(self.settings)}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks.mesh.rig import Rig, Seen
+from benchmarks.mesh.beamline import Seen
+from benchmarks.mesh.rig import Rig
 from services.spotfinder.workers import Workers
 from simulator.gda import Writer
 from simulator.grid import GridScan

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from benchmarks.figures import Figure, Section, percentile
+from benchmarks.mesh.beamline import Seen
 from benchmarks.mesh.course import Course, Steps, together
-from benchmarks.mesh.rig import Seen
 
 CROWDS = (1, 2, 4, 8)
 MOMENTS = (0.25, 0.5, 0.75)

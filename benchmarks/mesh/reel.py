@@ -18,6 +18,7 @@ from simulator.grid import GridScan
 from simulator.live import OnImage, data_files, write_data_files
 from simulator.nxmx import write_master
 from simulator.sample import Beam, Ellipsoid, MountedCrystal
+from simulator.scans import Scan
 
 IMAGES_PER_FILE = 480
 THAUMATIN = Crystal((57.8, 57.8, 150.2, 90.0, 90.0, 90.0), "P41212", d_min=1.9, mosaicity=0.12, scale=900, seed=21)
@@ -55,7 +56,7 @@ class Reel:
         """A grid scan of this reel's detector."""
         return grid_scan(steps_x, steps_y, exposure_s, self.model)
 
-    def on_disk(self, scan: GridScan) -> Writer:
+    def on_disk(self, scan: Scan) -> Writer:
         """A detector that has all images at once: hard links to the reel's file."""
         return partial(self._link, scan)
 
@@ -63,7 +64,7 @@ class Reel:
         """A detector that writes image after image [images per second]."""
         return partial(self._write, scan, frame_rate)
 
-    def _link(self, scan: GridScan, master: Path, *, on_master: OnMaster, on_image: OnImage) -> None:
+    def _link(self, scan: Scan, master: Path, *, on_master: OnMaster, on_image: OnImage) -> None:
         del on_image
         for path, _ in data_files(master, scan.n_images, IMAGES_PER_FILE):
             os.link(self.file, path)
