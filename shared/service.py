@@ -80,6 +80,7 @@ async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]
             outer.start_soon(serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port)
         async with stomp.connect(service, settings.broker, settings.topology) as bus:
             pulse.broker_connected = lambda: bus.connected
+            pulse.commit_times_s = bus.commit_times_s
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_beat, bus, pulse, settings.beat_interval_s)
                 yield Member(bus, pulse, tasks)
