@@ -4,9 +4,9 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from shared.messages import ServiceBeat, now
+from shared.messages import ClockJump, ServiceBeat, now
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Pulse:
     rejected: int = 0
     prepared: bool = False
     broker_connected: Callable[[], bool] = lambda: False
+    clock_jump: Callable[[], ClockJump | None] = lambda: None
 
     @property
     def waiting_for(self) -> str | None:
@@ -32,6 +33,10 @@ class Pulse:
         """Whether messages can be handled now."""
         return self.waiting_for is None
 
+    def move(self, jump: ClockJump) -> None:
+        """The clock was put: the start is as long ago as it was."""
+        self.started_at += timedelta(seconds=jump.put_s)
+
     def beat(self, interval_s: float) -> ServiceBeat:
         """The status message of this moment."""
         return ServiceBeat(
@@ -40,6 +45,7 @@ class Pulse:
             started_at=self.started_at,
             at=now(),
             interval_s=interval_s,
+            clock_jump=self.clock_jump(),
             handled=self.handled,
             rejected=self.rejected,
         )

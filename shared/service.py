@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from shared import logs, stomp, telemetry
 from shared.bus import BrokerError, Bus, Delivery, StaleDeliveryError
+from shared.clock import process_clock
 from shared.faults import leaves
 from shared.messages import CollectionRef, Message, MessageDeadLettered, now
 from shared.pulse import Pulse
@@ -71,9 +72,11 @@ async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]
     """Be part of the mesh until SIGTERM or SIGINT; what is unfinished then goes back to the broker."""
     telemetry.configure(service, settings.span_file)
     logs.configure(service, settings.log_level)
-    pulse = Pulse(service)
+    pulse = Pulse(service, clock_jump=process_clock.worth_telling)
+    process_clock.on_jump.append(pulse.move)
     async with anyio.create_task_group() as outer:
         outer.start_soon(_cancel_on_signal, outer)
+        outer.start_soon(process_clock.watch)
         if settings.probe_port:
             outer.start_soon(serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port)
         async with stomp.connect(service, settings.broker, settings.topology) as bus:

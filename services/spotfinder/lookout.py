@@ -7,7 +7,7 @@ from itertools import count
 
 import anyio
 
-from shared.messages import FindSpots, now
+from shared.messages import FindSpots
 
 
 @dataclass(order=True)
@@ -39,14 +39,13 @@ class Lookout:
         line = self._lines.get(str(block.collection))
         return bool(line and line[0].first_image < block.first_image)
 
-    async def wait(self, block: FindSpots) -> None:
-        """Until it is worth another look, at most until the block's deadline."""
+    async def wait(self, block: FindSpots, longest_s: float) -> None:
+        """Until it is worth another look; one look is worth it when so long [s] has passed."""
         line, watcher = self._lines[str(block.collection)], Watcher(block.first_image, next(self._numbers))
         insort(line, watcher)
         n_before = line.index(watcher)
-        left_s = (block.deadline - now()).total_seconds()
         try:
-            with anyio.move_on_after(max(self.poll_s, min(self.poll_s * (1 + n_before) ** 2, left_s))):
+            with anyio.move_on_after(max(self.poll_s, min(self.poll_s * (1 + n_before) ** 2, longest_s))):
                 await watcher.called.wait()
         finally:
             line.remove(watcher)

@@ -29,6 +29,7 @@ async def write_results(member: Member, engine: AsyncEngine, settings: Settings)
         settings.amend_interval_s,
         settings.catch_up_s,
         shadow=settings.mode == "shadow",
+        deadline_s=settings.deadline_s,
     )
     member.tasks.start_soon(publisher.run, settings.look_interval_s)
     source, prefetch = partial(settings.topology.source, service="writer"), settings.prefetch

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
 from services.writer.upsert import Incoming, insert_once, upsert
+from shared.clock import Clock, process_clock
 from shared.messages import (
     CollectionAccepted,
     CollectionEnded,
@@ -37,16 +38,20 @@ class Record:
     """Writes messages down. A row's first writing stands, except that a failed image may still be found.
 
     Attributes:
-        deadline_s: a grid is waited for so long after its last image was due [s].
+        deadline_s: a grid is waited for so long after its last image was due [s], counted from when its announcement
+            came here: the ingester's clock is another.
     """
 
-    def __init__(self, transactions: Transactions, deadline_s: float) -> None:
+    def __init__(self, transactions: Transactions, deadline_s: float, clock: Clock = process_clock) -> None:
         self._transactions = transactions
+        self._clock = clock
         self.deadline_s = deadline_s
 
     async def accept(self, message: CollectionAccepted, traceparent: str | None) -> None:
         """A collection has begun."""
-        row = {**_named(message.collection.ref, traceparent), **_accepted(message, self.deadline_s)}
+        collection = message.collection
+        wait_s = collection.number_of_images * collection.exposure_s + self.deadline_s
+        row = {**_named(collection.ref, traceparent), **_accepted(message), "deadline": self._in(wait_s)}
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def end(self, message: CollectionEnded, traceparent: str | None) -> None:
@@ -56,9 +61,12 @@ class Record:
             **_named(message.collection, traceparent),
             "ended_at": message.answered_at,
             "outcome": message.outcome,
-            "deadline": message.answered_at + timedelta(seconds=wait_s),
+            "deadline": self._in(wait_s),
         }
         await self._transactions.write(lambda connection: self._know(connection, row))
+
+    def _in(self, seconds: float) -> datetime:
+        return self._clock.now() + timedelta(seconds=seconds)
 
     async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
         """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole."""
@@ -114,9 +122,8 @@ def _named(ref: CollectionRef, traceparent: str | None) -> Row:
     }
 
 
-def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
+def _accepted(message: CollectionAccepted) -> Row:
     collection = message.collection
-    last_image_s = collection.number_of_images * collection.exposure_s
     return {
         "experiment": collection.experiment,
         "unreported": collection.experiment == "gridscan",
@@ -124,7 +131,6 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
         "number_of_images": collection.number_of_images,
         "announced_at": message.announced_at,
         "accepted_at": message.answered_at,
-        "deadline": message.answered_at + timedelta(seconds=last_image_s + deadline_s),
     }
 
 

@@ -83,6 +83,7 @@ async def test_an_early_end_brings_the_deadline_forward(writer):
 async def test_a_late_end_does_not_put_the_deadline_off(writer):
     await replies(record_collection, accepted(), writer)
     (before,) = await writer.rows(collections)
+    writer.machine.pass_(2)
     await replies(record_end, ended(), writer)
     (after,) = await writer.rows(collections)
     assert after["deadline"] == before["deadline"]
@@ -148,7 +149,7 @@ async def test_images_of_a_rotation_are_recorded_and_no_result_is_owed(writer, o
     say = {"accept": (record_collection, rotation), "end": (record_end, ended()), "spots": (record_spots, spots)}
     for which in order:
         await replies(*say[which], writer)
-    writer.clock.wait(3600)
+    writer.machine.pass_(3600)
     await writer.publisher.look()
 
     recorded = await writer.rows(images)
