@@ -38,14 +38,15 @@ class Reading(NamedTuple):
 def read_machine() -> Reading:
     """This machine's clocks."""
     for _ in range(10):
-        before = _machine_s()
-        reading = Reading(time.time(), _machine_s(), time.monotonic())
+        before = machine_s()
+        reading = Reading(time.time(), machine_s(), time.monotonic())
         if reading.machine_s - before < AT_ONCE_S:
             break
     return reading
 
 
-def _machine_s() -> float:
+def machine_s() -> float:
+    """How long this machine has been up, suspended or not [s]."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
@@ -56,18 +57,19 @@ class Clock:
 
     Args:
         read: what the machine's clocks say.
+        watched: whether somebody looks every second, which ``watch`` does.
 
     Attributes:
         on_jump: called with what happened, before the first time is told that knows of it.
     """
 
-    def __init__(self, read: Callable[[], Reading] = read_machine) -> None:
+    def __init__(self, read: Callable[[], Reading] = read_machine, *, watched: bool = False) -> None:
         self.on_jump: list[Callable[[ClockJump], None]] = []
         self._read = read
         self._last = read()
         self._apart_s = self._last.wall_s - self._last.machine_s
         self._awake_s = 0.0
-        self._watched = False
+        self._watched = watched
         self._told: tuple[ClockJump, float] | None = None
         self._looking = Lock()
 

@@ -20,8 +20,7 @@ class Machine:
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.read)
-        self.clock._watched = True
+        self.clock = Clock(self.read, watched=True)
 
     def read(self) -> Reading:
         return Reading(self.wall_s, self.machine_s, self.running_s)

@@ -46,7 +46,7 @@ async def _transact(handle: Handle, outgoing: Sequence[Outgoing]) -> None:
     for letter in outgoing:
         letter.check()
     try:
-        frames = [letter.frame(**transaction) for letter in outgoing]
+        frames = [letter.frame(handle.connection.broker_time, **transaction) for letter in outgoing]
         await handle.connection.request_all(frames, before=encode("BEGIN", transaction))
     except BaseException as fault:
         handle.settled = isinstance(fault, BrokerError)  # a cancelled settlement may be tried again
