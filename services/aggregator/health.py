@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.aggregator.clocks import CLOCK_REMEDY, clock_faults
 from services.aggregator.pulses import Condition, ServiceHealth, span, take_pulses
 from services.aggregator.record import CollectionRecord, Phase, RunRecord
 from services.aggregator.state import State
@@ -78,6 +79,7 @@ def judge(state: State, c: Circumstances) -> Health:
         *(reason for service in services for reason in _service(service, c.now)),
         *_journal(c),
         *_dead_letters(state),
+        *(Reason(Verdict.LOOK_HERE, what, CLOCK_REMEDY) for what in clock_faults(state, c.now)),
         *_rejections(state, c.now),
         *(reason for record in state.newest_collections() for reason in _collection(record, c.now)),
     ]
@@ -143,7 +145,7 @@ def dead_letter_command(action: str, queue: str) -> str:
 
 
 def _rejections(state: State, now: datetime) -> Iterator[Reason]:
-    recent = [r.event for r in state.rejections.values() if now - r.event.answered_at < RECENT]
+    recent = [r.event for r in state.rejections.values() if now - r.heard_at < RECENT]
     if recent:
         newest = max(recent, key=lambda event: event.answered_at)
         yield Reason(
@@ -177,7 +179,7 @@ def _failed_images(record: CollectionRecord) -> Iterator[Reason]:
 
 def _failed_run(record: CollectionRecord, run: RunRecord, now: datetime) -> Iterator[Reason]:
     bad = run.state in (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
-    if bad and run.at and now - run.at < RECENT:
+    if bad and now - run.last_at < RECENT:
         why = (run.recorded and run.recorded.result.reason) or (run.changed and run.changed.detail) or "no reason given"
         yield Reason(
             Verdict.LOOK_HERE,

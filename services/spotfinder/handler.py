@@ -1,42 +1,19 @@
 """A block of images in, one result per image out, failed ones included."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from services.spotfinder.analysis import ImageReport
 from services.spotfinder.inhand import InHand
-from services.spotfinder.lookout import Lookout
+from services.spotfinder.lookout import Lookout, Patience
 from services.spotfinder.turns import Turns
-from shared.clock import Clock, process_clock
 from shared.messages import FindSpots, ImageFailure, ImageSpots, SpotsFound, now
 
 Analyse = Callable[[str, Sequence[int]], Awaitable[list[ImageReport]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the images of a block are waited for, and until when [s awake]."""
-
-    wait_s: float
-    until: float
-
-    @classmethod
-    def begun(cls, block: FindSpots, clock: Clock) -> "Patience":
-        """From now on; only an older ingester names nothing but a moment, by its own clock."""
-        left_s = (block.deadline - clock.now()).total_seconds()
-        wait_s = left_s if block.wait_s is None else block.wait_s
-        return cls(wait_s, clock.awake() + wait_s)
-
-
 async def find_spots(
-    block: FindSpots,
-    *,
-    analyse: Analyse,
-    in_hand: InHand,
-    turns: Turns,
-    lookout: Lookout,
-    clock: Clock = process_clock,
+    block: FindSpots, *, analyse: Analyse, in_hand: InHand, turns: Turns, lookout: Lookout
 ) -> AsyncIterator[SpotsFound]:
     """Analyse the images in order as they are written; what has not come when the block's wait is over has failed.
 
@@ -46,10 +23,8 @@ async def find_spots(
         in_hand: which blocks are worked on.
         turns: who of them may analyse.
         lookout: when to look again for images that are not there.
-        clock: this process's.
     """
-    look = partial(_look_for_images, analyse=analyse, turns=turns, lookout=lookout, clock=clock)
-    reports = await in_hand.reports(block, look)
+    reports = await in_hand.reports(block, partial(_look_for_images, analyse=analyse, turns=turns, lookout=lookout))
     yield SpotsFound(
         collection=block.collection,
         experiment=block.experiment,
@@ -60,15 +35,13 @@ async def find_spots(
     )
 
 
-async def _look_for_images(
-    block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout, clock: Clock
-) -> list[ImageReport]:
-    patience = Patience.begun(block, clock)
+async def _look_for_images(block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout) -> list[ImageReport]:
+    patience = lookout.patience(block)
     missing = list(range(block.first_image, block.first_image + block.n_images))
     reports: list[ImageReport] = []
     has_waited = False
     while missing:
-        is_late = clock.awake() >= patience.until
+        is_late = patience.is_over
         async with turns.turn(block):
             in_vain = not (has_waited or is_late) and lookout.is_behind(block)
             fresh = [] if in_vain else await analyse(block.master_file, missing)
@@ -77,7 +50,7 @@ async def _look_for_images(
         if missing and is_late and not fresh:
             return reports + [_late(image, block, patience) for image in missing]
         if missing:
-            await lookout.wait(block, patience.until - clock.awake())
+            await lookout.wait(block, patience.left_s)
             has_waited = True
     lookout.call_next(block)
     return reports

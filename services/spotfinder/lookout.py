@@ -7,7 +7,27 @@ from itertools import count
 
 import anyio
 
+from shared.clock import Clock, process_clock
 from shared.messages import FindSpots
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the images of a block are waited for, and until when [s awake]."""
+
+    wait_s: float
+    until: float
+    clock: Clock
+
+    @property
+    def left_s(self) -> float:
+        """How much longer they are waited for [s]."""
+        return self.until - self.clock.awake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what is not there has failed."""
+        return self.left_s <= 0
 
 
 @dataclass(order=True)
@@ -29,10 +49,17 @@ class Lookout:
         poll_s: time between two looks of the first [s].
     """
 
-    def __init__(self, poll_s: float) -> None:
+    def __init__(self, poll_s: float, clock: Clock = process_clock) -> None:
         self.poll_s = poll_s
+        self._clock = clock
         self._numbers = count()
         self._lines: defaultdict[str, list[Watcher]] = defaultdict(list)
+
+    def patience(self, block: FindSpots) -> Patience:
+        """From now on; only an older ingester names nothing but a moment, by its own clock."""
+        left_s = (block.deadline - self._clock.now()).total_seconds()
+        wait_s = left_s if block.wait_s is None else block.wait_s
+        return Patience(wait_s, self._clock.awake() + wait_s, self._clock)
 
     def is_behind(self, block: FindSpots) -> bool:
         """Whether an earlier block of the collection waits for its images."""

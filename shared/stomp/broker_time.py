@@ -21,9 +21,7 @@ class BrokerTime:
         wall_s: seconds since 1970 by our own clock.
     """
 
-    def __init__(
-        self, machine_s: Callable[[], float] = machine_s, wall_s: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, machine_s: Callable[[], float] = machine_s, wall_s: Callable[[], float] = time.time) -> None:
         self._machine_s = machine_s
         self._wall_s = wall_s
         self._apart_s = self._apart_before_s = -inf

@@ -34,8 +34,8 @@ class LateCamera:
 
 
 async def result(camera: LateCamera, of):
-    shared = {"in_hand": InHand(), "turns": Turns(1, 0), "lookout": Lookout(0.0001)}
-    handled = find_spots(of, analyse=camera.analyse, clock=camera.machine.clock, **shared)
+    shared = {"in_hand": InHand(), "turns": Turns(1, 0), "lookout": Lookout(0.0001, camera.machine.clock)}
+    handled = find_spots(of, analyse=camera.analyse, **shared)
     (found,) = [reply async for reply in handled]
     return found
 
