@@ -160,7 +160,9 @@ class Deadlines:
 
 
 class SignsOfLife:
-    """Files that a living process touches, watched for change: their times are another machine's.
+    """What is seen of others, such as the time of a file that a living process touches: another machine's clock set it.
+
+    So only that it changes counts, and for how long it has not.
 
     Args:
         awake: how long this process has been awake [s].
@@ -168,15 +170,22 @@ class SignsOfLife:
 
     def __init__(self, awake: Callable[[], float] = process_clock.awake) -> None:
         self._awake = awake
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, float]] = {}
 
-    def silence_s(self, name: str, sign: int) -> float:
-        """For how long a sign has not changed, counted from when it was first seen [s]."""
-        known = self._seen.get(name)
+    def silence_s(self, of: str, kind: str, sign: int = 0, already_s: float = 0.0) -> float:
+        """For how long a sign has been the same, counted from when it was first seen [s].
+
+        Args:
+            of: whose sign it is.
+            kind: which of its signs.
+            sign: what is there now.
+            already_s: how old a new sign is [s].
+        """
+        known = self._seen.get((of, kind))
         if known is None or known[0] != sign:
-            known = self._seen[name] = sign, self._awake()
+            known = self._seen[of, kind] = sign, self._awake() - already_s
         return self._awake() - known[1]
 
-    def forget(self, name: str) -> None:
-        """It is not watched any more."""
-        self._seen.pop(name, None)
+    def forget(self, of: str) -> None:
+        """Its signs are not looked at any more."""
+        self._seen = {key: seen for key, seen in self._seen.items() if key[0] != of}

@@ -171,12 +171,15 @@ def test_a_sign_of_life_is_as_old_as_this_process_has_seen_it(happen):
     """Its file's time is that of a file server; only that it changes says something."""
     machine = Machine()
     signs = SignsOfLife(machine.clock.awake)
-    assert signs.silence_s("run", 1) == 0
+    assert signs.silence_s("run", "wrapper", 1) == 0
     machine.pass_(4)
     happen(machine)
-    assert signs.silence_s("run", 1) < 6
-    assert signs.silence_s("run", 2) == 0
+    assert signs.silence_s("run", "wrapper", 1) < 6
+    assert signs.silence_s("run", "wrapper", 2) == 0
     machine.pass_(20)
-    assert signs.silence_s("run", 2) == pytest.approx(20)
+    assert signs.silence_s("run", "wrapper", 2) == pytest.approx(20)
+    signs.silence_s("other", "wrapper", 2)
+    machine.pass_(5)
     signs.forget("run")
-    assert signs.silence_s("run", 2) == 0
+    assert signs.silence_s("other", "wrapper", 2) == pytest.approx(5)
+    assert signs.silence_s("run", "wrapper", 2) == 0
