@@ -3,7 +3,8 @@
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Final, NamedTuple, NoReturn
 
@@ -17,6 +18,7 @@ PUT_S: Final = 1.0  # a wall clock that left the machine's own by so much was pu
 TOLD_PUT_S: Final = 5.0  # what is worth an operator's look
 TOLD_STILL_S: Final = 60.0
 TOLD_FOR_S: Final = 3600.0
+REMEMBERED: Final = 1000  # waits; more are hardly under way at once
 AT_ONCE_S: Final = 0.1  # two readings that are farther apart say nothing of each other
 log = logging.getLogger(__name__)
 
@@ -129,34 +131,55 @@ process_clock: Final = Clock()
 """This process's own, watched by the service loop."""
 
 
-class Deadlines:
-    """Moments that were agreed with others, measured from when this process first saw them: no clock moves them then.
+@dataclass
+class _Due:
+    """When one wait is over [s awake], and the moments that stand for it."""
 
-    Args:
+    at: float
+    moments: set[datetime]
+
+
+class Deadlines:
+    """Waits that are written down as moments, for other processes and lives, and measured here by no wall clock.
+
+    Of several moments for one wait the earliest counts. Once seen, a moment is not read off the wall clock again.
+
+    Attributes:
         clock: this process's.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._due: dict[str, tuple[datetime, float]] = {}
+    def __init__(self, clock: Clock = process_clock) -> None:
+        self.clock = clock
+        self._due: dict[str, _Due] = {}
+
+    def agree(self, name: str, wait_s: float) -> datetime:
+        """A wait that begins now; the moment to write down for it."""
+        moment = self.clock.now() + timedelta(seconds=wait_s)
+        self._note(name, moment, wait_s)
+        return moment
 
     def has_passed(self, name: str, moment: datetime, longest_s: float) -> bool:
-        """Whether it is over.
+        """Whether a wait is over.
 
         Args:
             name: of what is waited for.
-            moment: when the waiting ends; seen for the first time, or changed, it is read off the wall clock once.
+            moment: as it was written down.
             longest_s: the whole wait [s]: a moment farther away was written by a clock that was put back since.
         """
         known = self._due.get(name)
-        if known is None or known[0] != moment:
-            left_s = (moment - self._clock.now()).total_seconds()
-            known = self._due[name] = moment, self._clock.awake() + min(left_s, longest_s)
-        return self._clock.awake() >= known[1]
+        if known is None or moment not in known.moments:
+            left_s = (moment - self.clock.now()).total_seconds()
+            known = self._note(name, moment, min(left_s, longest_s))
+        return self.clock.awake() >= known.at
 
-    def keep(self, names: set[str]) -> None:
-        """Forget all others."""
-        self._due = {name: due for name, due in self._due.items() if name in names}
+    def _note(self, name: str, moment: datetime, left_s: float) -> _Due:
+        at = self.clock.awake() + left_s
+        known = self._due.setdefault(name, _Due(at, set()))
+        known.at = min(known.at, at)
+        known.moments.add(moment)
+        if len(self._due) > REMEMBERED:
+            del self._due[next(iter(self._due))]
+        return known
 
 
 class SignsOfLife:

@@ -10,7 +10,7 @@ from services.writer.centring import centre_grid
 from services.writer.grids import Counts, GridProgress, Grids
 from shared import telemetry
 from shared.bus import BrokerError, Bus
-from shared.clock import Clock, Deadlines, process_clock
+from shared.clock import Deadlines
 from shared.messages import Collection, GridResult
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Publisher:
             said in the meantime still waits in the queues.
         shadow: whether the mesh only listens beside the existing scripts.
         deadline_s: no grid is waited for any longer after its last image was due [s], whatever its record says.
+        deadlines: those that the record agrees on.
     """
 
     bus: Bus
@@ -52,11 +53,11 @@ class Publisher:
     catch_up_s: float = 0.0
     shadow: bool = False
     deadline_s: float = inf
-    clock: Clock = process_clock
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def __post_init__(self) -> None:
+        self.clock = self.deadlines.clock
         self._deaf_at = self.clock.awake()
-        self._deadlines = Deadlines(self.clock)
         self._unsaid = True
 
     async def run(self, longest_pause_s: float) -> None:
@@ -71,9 +72,7 @@ class Publisher:
             self._deaf_at = self.clock.awake()
         if self._unsaid:
             await self._say_unsaid()
-        open_grids = await self.grids.open()
-        self._deadlines.keep({str(progress.collection) for progress in open_grids})
-        for progress in open_grids:
+        for progress in await self.grids.open():
             if self._is_due(progress):
                 with telemetry.continuing(progress.traceparent):
                     await self._centre(progress)
@@ -83,7 +82,7 @@ class Publisher:
             since_s = (self.clock.now() - progress.centred_at).total_seconds()
             return not 0 <= since_s < self.amend_interval_s  # before 0, the clock was put back since
         longest_s = progress.exposure_s + self.deadline_s
-        is_late = self._deadlines.has_passed(str(progress.collection), progress.deadline, longest_s)
+        is_late = self.deadlines.has_passed(str(progress.collection), progress.deadline, longest_s)
         has_heard_all = self.clock.awake() >= self._deaf_at + self.catch_up_s
         return progress.whole or (is_late and has_heard_all)
 

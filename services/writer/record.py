@@ -1,6 +1,6 @@
 """What every message leaves in the database: each once, however often it comes, in whatever order."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
 from services.writer.upsert import Incoming, insert_once, upsert
-from shared.clock import Clock, process_clock
+from shared.clock import Deadlines
 from shared.messages import (
     CollectionAccepted,
     CollectionEnded,
@@ -42,16 +42,17 @@ class Record:
             came here: the ingester's clock is another.
     """
 
-    def __init__(self, transactions: Transactions, deadline_s: float, clock: Clock = process_clock) -> None:
+    def __init__(self, transactions: Transactions, deadline_s: float, deadlines: Deadlines | None = None) -> None:
         self._transactions = transactions
-        self._clock = clock
+        self._deadlines = deadlines or Deadlines()
         self.deadline_s = deadline_s
 
     async def accept(self, message: CollectionAccepted, traceparent: str | None) -> None:
         """A collection has begun."""
         collection = message.collection
         wait_s = collection.number_of_images * collection.exposure_s + self.deadline_s
-        row = {**_named(collection.ref, traceparent), **_accepted(message), "deadline": self._in(wait_s)}
+        deadline = self._deadlines.agree(str(collection.ref), wait_s)
+        row = {**_named(collection.ref, traceparent), **_accepted(message), "deadline": deadline}
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def end(self, message: CollectionEnded, traceparent: str | None) -> None:
@@ -61,12 +62,9 @@ class Record:
             **_named(message.collection, traceparent),
             "ended_at": message.answered_at,
             "outcome": message.outcome,
-            "deadline": self._in(wait_s),
+            "deadline": self._deadlines.agree(str(message.collection), wait_s),
         }
         await self._transactions.write(lambda connection: self._know(connection, row))
-
-    def _in(self, seconds: float) -> datetime:
-        return self._clock.now() + timedelta(seconds=seconds)
 
     async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
         """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole."""

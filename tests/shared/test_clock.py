@@ -6,7 +6,7 @@ import anyio
 import pytest
 from hypothesis import given, strategies as st
 
-from shared.clock import PUT_S, STILL_S, TICK_S, TOLD_FOR_S, Clock, Deadlines, SignsOfLife
+from shared.clock import PUT_S, REMEMBERED, STILL_S, TICK_S, TOLD_FOR_S, Clock, Deadlines, SignsOfLife
 from tests.clocks import DAY, EVENTS, HOUR, Machine
 
 events = st.sampled_from(list(EVENTS.values()))
@@ -154,16 +154,40 @@ def test_a_deadline_that_is_brought_forward_counts():
     assert deadlines.has_passed("i03/42", now, 40)
 
 
-def test_deadlines_of_what_is_over_are_forgotten():
+@every_event
+def test_a_wait_that_begins_here_is_not_read_off_the_clock_even_if_that_is_put_at_once(happen):
     machine = Machine()
-    deadlines, moment = Deadlines(machine.clock), machine.clock.now()
-    for name in ("i03/1", "i03/2"):
-        assert deadlines.has_passed(name, moment, 1)
-    machine.put(-HOUR)
+    deadlines = Deadlines(machine.clock)
+    moment = deadlines.agree("i03/42", 40)
+    happen(machine)
+    machine.pass_(38)
+    assert not deadlines.has_passed("i03/42", moment, 40)
+    machine.pass_(2)
 
-    deadlines.keep({"i03/2"})
+    assert deadlines.has_passed("i03/42", moment, 40)
 
-    assert [deadlines.has_passed(name, moment, 1) for name in ("i03/1", "i03/2")] == [False, True]
+
+@given(st.permutations([40.0, 10.0, 25.0]), events)
+def test_of_several_waits_for_one_thing_the_shortest_counts(waits, happen):
+    machine = Machine()
+    deadlines = Deadlines(machine.clock)
+    moments = [deadlines.agree("i03/42", wait_s) for wait_s in waits]
+    happen(machine)
+    machine.pass_(8)
+    assert not any(deadlines.has_passed("i03/42", moment, 40) for moment in moments)
+    machine.pass_(2)
+
+    assert all(deadlines.has_passed("i03/42", moment, 40) for moment in moments)
+
+
+def test_deadlines_are_bounded_and_the_newest_stay():
+    machine = Machine()
+    deadlines = Deadlines(machine.clock)
+    moments = [deadlines.agree(f"i03/{i}", 1) for i in range(REMEMBERED + 1)]
+    machine.put(DAY)
+
+    passed = [deadlines.has_passed(f"i03/{i}", moments[i], 1) for i in (REMEMBERED, 0)]
+    assert passed == [False, True]
 
 
 @every_event

@@ -16,6 +16,7 @@ from services.writer.grids import Grids
 from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
+from shared.clock import Deadlines
 from shared.database import open_database
 from shared.memory import MemoryBus
 from shared.messages import GridResult
@@ -40,11 +41,11 @@ class Writer:
     def __post_init__(self) -> None:
         self.transactions = Transactions(self.engine, self.patience_s)
         self.clock = self.machine.clock
-        self.record = Record(self.transactions, DEADLINE_S, self.clock)
+        deadlines = Deadlines(self.clock)
+        self.record = Record(self.transactions, DEADLINE_S, deadlines)
         self.grids = Grids(self.transactions)
-        self.publisher = Publisher(
-            self.bus, self.grids, self.bell, amend_interval_s=1, deadline_s=DEADLINE_S, clock=self.clock
-        )
+        limits = {"amend_interval_s": 1, "deadline_s": DEADLINE_S}
+        self.publisher = Publisher(self.bus, self.grids, self.bell, **limits, deadlines=deadlines)
 
     @property
     def said(self) -> list[GridResult]:

@@ -7,6 +7,7 @@ import pytest
 from services.writer.grids import Grids
 from services.writer.publisher import Bell, Publisher
 from shared.bus import BrokerError
+from shared.clock import Deadlines
 from shared.memory import MemoryBus
 from tests.clocks import DAY, EVENTS, HOUR
 from tests.results import DEADLINE_S, EXPOSURE_S, REF, accepted, ended, found
@@ -32,16 +33,17 @@ def writer(sqlite):
 @every_event
 async def test_a_grid_is_partial_when_its_time_was_waited_and_not_before(writer, happen):
     await writer.record.accept(accepted(), None)
+    happen(writer.machine)
     await writer.record.add_spots(found(range(6)), None)
     await writer.publisher.look()
     writer.machine.pass_(10)
     happen(writer.machine)
     await writer.publisher.look()
-    writer.machine.pass_(DUE_S - 13)
+    writer.machine.pass_(DUE_S - 14)
     await writer.publisher.look()
     assert writer.said == []
 
-    writer.machine.pass_(4)
+    writer.machine.pass_(5)
     await writer.publisher.look()
     await writer.publisher.look()
     assert [(result.status, result.n_found) for result in writer.said] == [("partial", 6)]
@@ -80,7 +82,9 @@ async def test_late_images_amend_the_result_within_seconds(writer, happen):
 async def test_a_writer_that_was_deaf_hears_what_waits_in_the_queues_first(writer, happen):
     await writer.record.accept(accepted(), None)
     writer.machine.pass_(DUE_S)
-    publisher = Publisher(writer.bus, writer.grids, Bell(), catch_up_s=5, deadline_s=DEADLINE_S, clock=writer.clock)
+    publisher = Publisher(
+        writer.bus, writer.grids, Bell(), catch_up_s=5, deadline_s=DEADLINE_S, deadlines=Deadlines(writer.clock)
+    )
     await publisher.look()
     happen(writer.machine)
     await publisher.look()
@@ -116,7 +120,9 @@ async def test_a_clock_put_right_while_the_writer_was_down_does_not_put_the_dead
     writer.machine.put(DAY)
     await writer.record.accept(accepted(), None)
     writer.machine.put(-DAY)
-    restarted = Publisher(writer.bus, Grids(writer.transactions), Bell(), deadline_s=DEADLINE_S, clock=writer.clock)
+    restarted = Publisher(
+        writer.bus, Grids(writer.transactions), Bell(), deadline_s=DEADLINE_S, deadlines=Deadlines(writer.clock)
+    )
     await restarted.look()
     writer.machine.pass_(DUE_S + 1)
     await restarted.look()
@@ -126,7 +132,9 @@ async def test_a_clock_put_right_while_the_writer_was_down_does_not_put_the_dead
 async def test_versions_are_said_in_their_order_although_the_clock_was_put_back_between_them(writer):
     await writer.record.accept(accepted(), None)
     writer.machine.pass_(DUE_S)
-    publisher = Publisher(Refusing("writer"), writer.grids, Bell(), amend_interval_s=0, clock=writer.clock)
+    publisher = Publisher(
+        Refusing("writer"), writer.grids, Bell(), amend_interval_s=0, deadlines=Deadlines(writer.clock)
+    )
     await publisher.look()
     writer.machine.put(-HOUR)
     await writer.record.add_spots(found(range(12)), None)

@@ -10,6 +10,7 @@ from services.writer.publisher import Bell, Publisher
 from services.writer.schema import crystals, grid_results
 from shared import telemetry
 from shared.bus import BrokerError
+from shared.clock import Deadlines
 from shared.messages import CollectionRef, GridResult, Rotation
 from tests.results import DEADLINE_S, EXPOSURE_S, REF, START, accepted, ended, found
 
@@ -112,7 +113,7 @@ async def test_a_writer_that_was_deaf_first_hears_what_waits_in_the_queues(write
     """Else a beamline would be sent to half a result while the other half waits to be read."""
     await writer.record.accept(accepted(), None)
     writer.machine.pass_(DUE_S)
-    publisher = Publisher(writer.bus, writer.grids, Bell(), catch_up_s=5, clock=writer.clock)
+    publisher = Publisher(writer.bus, writer.grids, Bell(), catch_up_s=5, deadlines=Deadlines(writer.clock))
     if broken:
         writer.machine.pass_(1000)
         writer.bus.connected = False
