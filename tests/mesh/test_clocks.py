@@ -18,7 +18,6 @@ import pytest
 
 from cli.broker_configuration import free_ports
 from cli.world import outside
-from shared.clock import STILL_S
 from shared.messages import CollectionRef, GridResult
 from shared.settings import BrokerSettings
 from shared.stomp import StompBus
@@ -27,10 +26,10 @@ from simulator.gda import Session, collect, describe_grid, detector_of
 NAMES = ("ingester", "spotfinder", "writer", "aggregator")
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 START_TIMEOUT_S, PATIENCE_S, QUIET_S = 180, 30, 2
-GRACE_S = 3
+GRACE_S = 10  # an image that comes later is lost
 pytestmark = [
     pytest.mark.broker,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(360),
     pytest.mark.skipif(not LIBRARIES, reason="libfaketime is missing; Debian's package faketime brings it"),
 ]
 
@@ -55,10 +54,11 @@ class Services:
     def health(self) -> dict:
         return httpx.get(f"{self.page_url}/api/health", trust_env=False, timeout=10).raise_for_status().json()
 
-    def silent(self) -> list[str]:
-        """Services, but for the launcher, which is not there, that the page takes for dead."""
-        services = {each["service"]: each["condition"] for each in self.health()["services"]}
-        return [name for name in NAMES if services[name] != "alive"]
+
+def silent(health: dict) -> set[str]:
+    """Services that the page takes for dead, but for the launcher, which is not there."""
+    services = {each["service"]: each["condition"] for each in health["services"]}
+    return {name for name in NAMES if services[name] != "alive"}
 
 
 def put_clock(folder: Path, offset: str) -> None:
@@ -150,12 +150,13 @@ def centred_once(results: list[GridResult]) -> bool:
 
 
 async def test_a_clock_put_ahead_a_day_and_back_an_hour_costs_no_image(services, small_grid, small_grid_frames):
-    silent: set[str] = set()
+    missed: set[str] = set()
     said: set[str] = set()
 
     def look() -> None:
-        silent.update(services.silent())
-        said.update(reason["what"] for reason in services.health()["reasons"])
+        health = services.health()
+        missed.update(silent(health))
+        said.update(reason["what"] for reason in health["reasons"])
 
     happens = {
         10: lambda: services.put_clock("+1d"),
@@ -168,7 +169,7 @@ async def test_a_clock_put_ahead_a_day_and_back_an_hour_costs_no_image(services,
     await anyio.to_thread.run_sync(look)
 
     assert centred_once(results), results
-    assert silent == set()
+    assert missed == set()
     assert any("was put ahead by 24 h 0 min" in what for what in said), said
     assert any("was put back by 25 h 0 min" in what for what in said), said
     assert any("behind that of" in what or "ahead of that of" in what for what in said), said
@@ -177,10 +178,10 @@ async def test_a_clock_put_ahead_a_day_and_back_an_hour_costs_no_image(services,
 async def test_services_that_stand_still_with_their_detector_cost_no_image(services, small_grid, small_grid_frames):
     def suspend() -> None:
         services.signal(signal.SIGSTOP)
-        time.sleep(STILL_S + GRACE_S)
+        time.sleep(GRACE_S + 1)
         services.signal(signal.SIGCONT)
 
     results = await collect_and_hear(services, small_grid, small_grid_frames, 2, {20: suspend})
 
     assert centred_once(results), results
-    assert await anyio.to_thread.run_sync(services.silent) == []
+    assert silent(await anyio.to_thread.run_sync(services.health)) == set()

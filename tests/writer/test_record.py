@@ -1,5 +1,6 @@
 """What stands in the database: each message once, in whatever order and however often it comes."""
 
+from datetime import timedelta, timezone
 from itertools import count, permutations
 
 import anyio
@@ -17,6 +18,7 @@ from shared.messages import (
     ResultFile,
     RunState,
 )
+from tests.calendar import ODD
 from tests.results import ROTATION_CHANGES, START, accepted, ended, found, processed
 
 FRESH_IDS = count(1000)
@@ -200,3 +202,11 @@ async def test_nothing_but_the_publisher_makes_grid_results(writer):
     await replies(record_collection, accepted(), writer)
     assert await replies(record_spots, found(range(12)), writer) == []
     assert await writer.rows(grid_results) == await writer.rows(crystals) == []
+
+
+async def test_moments_come_back_as_they_were_written_whatever_the_calendar_does(writer):
+    there = [moment.astimezone(timezone(timedelta(hours=9.5))) - timedelta(microseconds=1) for moment in ODD]
+    for dcid, moment in enumerate(there, start=1):
+        await writer.record.accept(accepted(dcid=dcid).model_copy(update={"announced_at": moment}), None)
+
+    assert [row["announced_at"] for row in await writer.rows(collections)] == there
