@@ -86,7 +86,7 @@ def _chosen(
     if collection is not None and not (visit or since or until):
         return [known.one(collection)]
     if collection is None and (visit or since):
-        return known.rotations(visit, since and since.astimezone(), until and until.astimezone())
+        return known.rotations(visit, since and since.astimezone(), until and until.replace(fold=1).astimezone())
     raise ValueError("name one collection, or --visit and --since for many")
 
 

@@ -107,8 +107,11 @@ def _duration(run: dict[str, Any]) -> str:
     result = run["result"]
     if result and result.get("started_at"):
         seconds = (_moment(result["ended_at"]) - _moment(result["started_at"])).total_seconds()
-        return f"{seconds:.0f} s"
-    return f"since {(now() - _moment(run['changed_at'])).total_seconds():.0f} s" if run["changed_at"] else ""
+        return f"{max(0, seconds):.0f} s"
+    if not run["changed_at"]:
+        return ""
+    seconds = (now() - _moment(run["changed_at"])).total_seconds()
+    return f"since {max(0, seconds):.0f} s"
 
 
 def _moment(text: str) -> datetime:

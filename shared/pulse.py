@@ -4,10 +4,10 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
-from shared.messages import ServiceBeat, now
+from shared.messages import ClockJump, ServiceBeat, now
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Pulse:
     prepared: bool = False
     broker_connected: Callable[[], bool] = lambda: False
     commit_times_s: Callable[[], Sequence[float]] = tuple
+    clock_jump: Callable[[], ClockJump | None] = lambda: None
 
     @property
     def waiting_for(self) -> str | None:
@@ -38,6 +39,10 @@ class Pulse:
         """Whether messages can be handled now."""
         return self.waiting_for is None
 
+    def move(self, jump: ClockJump) -> None:
+        """The clock was put: the start is as long ago as it was."""
+        self.started_at += timedelta(seconds=jump.put_s)
+
     def beat(self, interval_s: float) -> ServiceBeat:
         """The status message of this moment; the next one tells of later COMMITs only."""
         commits_ms = [1000 * seconds for seconds in self.commit_times_s()]
@@ -47,6 +52,7 @@ class Pulse:
             started_at=self.started_at,
             at=now(),
             interval_s=interval_s,
+            clock_jump=self.clock_jump(),
             handled=self.handled,
             rejected=self.rejected,
             commits=len(commits_ms),

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from shared import logs, rotation, stomp, telemetry
 from shared.bus import BrokerError, Bus, Delivery, StaleDeliveryError
+from shared.clock import process_clock
 from shared.faults import leaves
 from shared.messages import CollectionRef, Message, MessageDeadLettered, now
 from shared.pulse import Pulse
@@ -72,9 +73,11 @@ class Member:
 async def join(service: str, settings: ServiceSettings) -> AsyncIterator[Member]:
     """Be part of the mesh until SIGTERM or SIGINT; what is unfinished then goes back to the broker."""
     files = _open_files(service, settings)
-    pulse = Pulse(service)
+    pulse = Pulse(service, clock_jump=process_clock.worth_telling)
+    process_clock.on_jump.append(pulse.move)
     async with anyio.create_task_group() as outer:
         outer.start_soon(_cancel_on_signal, outer)
+        outer.start_soon(process_clock.watch)
         outer.start_soon(_keep, files)
         if settings.probe_port:
             outer.start_soon(serve_http, Starlette(routes=probes(pulse)), settings.probe_host, settings.probe_port)

@@ -9,6 +9,7 @@ import anyio
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared.clock import process_clock
 from shared.database import transaction
 
 T = TypeVar("T")
@@ -72,13 +73,13 @@ class Transactions:
         return await self._insist(work)
 
     async def _insist(self, work: Work[T]) -> T:
-        give_up_at, pause_s = anyio.current_time() + self._patience_s, FIRST_PAUSE_S
+        give_up_at, pause_s = process_clock.awake() + self._patience_s, FIRST_PAUSE_S
         while True:
             try:
                 async with transaction(self._engine) as connection:
                     return await work(connection)
             except (DBAPIError, OSError) as fault:
-                if not is_transient(fault) or anyio.current_time() + pause_s > give_up_at:
+                if not is_transient(fault) or process_clock.awake() + pause_s > give_up_at:
                     raise
                 log.warning("the database is away, trying again in %.2f s: %s", pause_s, fault)
             await anyio.sleep(pause_s)

@@ -53,7 +53,8 @@ class Adapter:
             with usage.measured():
                 for _ in range(n):
                     await connection.drain()
-                    connection.write(encode(*Outgoing(place.queue, {"persistent": "true"}, BODY).frame()))
+                    letter = Outgoing(place.queue, {"persistent": "true"}, BODY)
+                    connection.write(encode(*letter.frame(connection.broker_time)))
                 await flush(bus)
         return usage
 

@@ -1,6 +1,6 @@
 """Wiring of the status aggregator."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from services.aggregator.board import Board
@@ -13,17 +13,29 @@ from services.aggregator.settings import Settings
 from services.aggregator.state import State, fold
 from services.aggregator.web.app import Page, make_app
 from shared.database import open_database
+from shared.messages import now
 from shared.service import Inbox, Member, join, run, work
 from shared.web import serve_http
 
+DISORDER = timedelta(seconds=1)  # messages that come together may be journalled in another order
+
 
 async def recall(history: History, n_collections: int) -> Board:
-    """The state as it was before the last stop."""
+    """The state as it was before the last stop.
+
+    The journal is in the order of hearing: where its times go back, the clock was put back in between.
+    """
     await history.prepare()
-    state = State(n_collections=n_collections)
+    state, last_at = State(n_collections=n_collections), None
     async for heard in history.replay():
-        state = fold(state, heard)
-    return Board(state)
+        state = fold(_not_before(heard.at, last_at, state), heard)
+        last_at = heard.at
+    return Board(_not_before(now(), last_at, state))
+
+
+def _not_before(present: datetime, last_at: datetime | None, state: State) -> State:
+    """The state, moved if its last word seems to come from the future."""
+    return state.moved(present - last_at) if last_at and last_at - present > DISORDER else state
 
 
 async def listen(member: Member, settings: Settings, history: History, board: Board) -> None:

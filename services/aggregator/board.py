@@ -1,12 +1,16 @@
 """The present state, and how to wait for the next."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import anyio
 
 from services.aggregator.broker.commits import CommitLog
 from services.aggregator.broker.watching import BrokerHealth
 from services.aggregator.heard import Heard
 from services.aggregator.state import State, fold
-from shared.messages import ServiceBeat
+from shared.clock import Clock, process_clock
+from shared.messages import ClockJump, ServiceBeat
 
 
 class Board:
@@ -21,8 +25,10 @@ class Board:
         closed: whether nothing more will come.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, clock: Clock = process_clock) -> None:
         self.state = state
+        self._clock = clock
+        clock.on_jump.append(self._move)
         self.version = 0
         self.journal_fault: str | None = None
         self.commits = CommitLog()
@@ -31,10 +37,11 @@ class Board:
         self._changed = anyio.Event()
 
     def fold(self, heard: Heard) -> None:
-        """Take one message in, and wake whoever waits."""
-        self.state = fold(self.state, heard)
+        """Take one message in, as heard now, and wake whoever waits: the clock may have been put since it came."""
+        at = self._clock.now()
+        self.state = fold(self.state, replace(heard, at=at))
         if isinstance(heard.message, ServiceBeat):
-            self.commits.follow(heard.message, heard.at)
+            self.commits.follow(heard.message, at)
         self.version += 1
         self._wake()
 
@@ -54,6 +61,9 @@ class Board:
         finally:
             self.closed = True
             self._wake()
+
+    def _move(self, jump: ClockJump) -> None:
+        self.state = self.state.moved(timedelta(seconds=jump.lost_s))
 
     def _wake(self) -> None:
         self._changed.set()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from services.aggregator.broker.commits import ServiceCommits
 from services.aggregator.broker.judgement import judge_broker
 from services.aggregator.broker.watching import BrokerHealth
+from services.aggregator.clocks import CLOCK_REMEDY, clock_faults
 from services.aggregator.pulses import Condition, ServiceHealth, span, take_pulses
 from services.aggregator.reasons import Reason, Verdict, count
 from services.aggregator.record import CollectionRecord, Phase, RunRecord
@@ -61,6 +62,7 @@ def judge(state: State, c: Circumstances) -> Health:
         *(reason for service in services for reason in _service(service, c.now)),
         *_journal(c),
         *_dead_letters(state),
+        *(Reason(Verdict.LOOK_HERE, what, CLOCK_REMEDY) for what in clock_faults(state, c.now)),
         *_rejections(state, c.now),
         *(reason for record in state.newest_collections() for reason in _collection(record, c.now)),
     ]
@@ -128,7 +130,7 @@ def dead_letter_command(action: str, queue: str) -> str:
 
 
 def _rejections(state: State, now: datetime) -> Iterator[Reason]:
-    recent = [r.event for r in state.rejections.values() if now - r.event.answered_at < RECENT]
+    recent = [r.event for r in state.rejections.values() if now - r.heard_at < RECENT]
     if recent:
         newest = max(recent, key=lambda event: event.answered_at)
         yield Reason(
@@ -162,7 +164,7 @@ def _failed_images(record: CollectionRecord) -> Iterator[Reason]:
 
 def _failed_run(record: CollectionRecord, run: RunRecord, now: datetime) -> Iterator[Reason]:
     bad = run.state in (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
-    if bad and run.at and now - run.at < RECENT:
+    if bad and now - run.last_at < RECENT:
         why = (run.recorded and run.recorded.result.reason) or (run.changed and run.changed.detail) or "no reason given"
         yield Reason(
             Verdict.LOOK_HERE,

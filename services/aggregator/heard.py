@@ -27,12 +27,14 @@ class Heard:
         message_id: the broker's id, the same again when the message is delivered again.
         trace_id: W3C trace id, 32 hexadecimal digits.
         at: when it was heard, by this machine's clock.
+        said_at: when the broker took it, by the broker's clock.
     """
 
     message: Message
     message_id: str
     trace_id: str | None
     at: datetime
+    said_at: datetime | None = None
 
     @property
     def kind(self) -> str:

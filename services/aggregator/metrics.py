@@ -94,7 +94,7 @@ def _dead_letters(state: State) -> Iterator[Sample]:
 
 
 def _n_rejected(state: State, now: datetime) -> int:
-    return sum(now - rejection.event.answered_at < RECENT for rejection in state.rejections.values())
+    return sum(now - rejection.heard_at < RECENT for rejection in state.rejections.values())
 
 
 def _recent(state: State, now: datetime) -> list[CollectionRecord]:

@@ -7,7 +7,6 @@ from enum import StrEnum
 from services.aggregator.state import Beat, State
 from shared.topology import SERVICES
 
-MISSED_BEATS = 2.5  # intervals without a beat after which a service counts as silent
 FIRST_BEATS = timedelta(seconds=15)  # after its start the aggregator waits so long before it misses somebody
 
 
@@ -79,7 +78,7 @@ def _instances(service: str, state: State, now: datetime) -> list[InstanceHealth
 def _instance(beat: Beat, now: datetime) -> InstanceHealth:
     return InstanceHealth(
         instance=beat.event.instance,
-        alive=now - beat.heard_at <= timedelta(seconds=MISSED_BEATS * beat.event.interval_s),
+        alive=beat.is_fresh(now),
         started_at=beat.event.started_at,
         last_beat_at=beat.heard_at,
         handled=beat.event.handled,

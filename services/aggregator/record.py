@@ -65,16 +65,18 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One processing run: its last change, and its result once that stands in the database."""
+    """One processing run: when it was heard of last, its last change, its result once that stands in the database."""
 
+    last_at: datetime
     changed: RunChanged | None = None
     recorded: ProcessingRecorded | None = None
 
-    def follow(self, event: RunChanged | ProcessingRecorded) -> "RunRecord":
-        """Of changes a terminal one is final, otherwise the later counts; of results the later."""
+    def follow(self, event: RunChanged | ProcessingRecorded, heard_at: datetime) -> "RunRecord":
+        """Of changes a terminal one is final, else what is farther counts, then the later; of results the later."""
+        heard = replace(self, last_at=max(self.last_at, heard_at))
         if isinstance(event, RunChanged):
-            return replace(self, changed=higher(self.changed, event, _rank_of_change))
-        return replace(self, recorded=higher(self.recorded, event, _rank_of_result))
+            return replace(heard, changed=higher(self.changed, event, _rank_of_change))
+        return replace(heard, recorded=higher(self.recorded, event, _rank_of_result))
 
     @property
     def state(self) -> RunState:
@@ -92,7 +94,10 @@ class RunRecord:
 
 
 def _rank_of_change(event: RunChanged) -> Rank:
-    return event.state.terminal, event.at, len(event.steps), event.to_json()
+    """A run goes forward, whatever the launcher's clock says."""
+    n_ended = sum(step.state != "running" for step in event.steps)
+    running = event.state is RunState.RUNNING
+    return event.state.terminal, running, len(event.steps), n_ended, event.at, event.to_json()
 
 
 def _rank_of_result(event: ProcessingRecorded) -> Rank:
@@ -105,7 +110,8 @@ class CollectionRecord:
 
     Attributes:
         ref: which one.
-        first_at, last_at: the earliest and latest moment that a message about it names.
+        first_at, last_at: when it was heard of first and last, by this machine's clock.
+        accepted_at: when its announcement was heard first, by the same.
         images: results by 0-based image.
         images_of: the kind of collection that they say they belong to.
         n_found: how many of them are analysed, not failed.
@@ -126,6 +132,7 @@ class CollectionRecord:
     grid_result: GridResult | None = None
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     trace: tuple[int, str] | None = None
+    accepted_at: datetime | None = None
 
     @property
     def details(self) -> Collection | None:
@@ -139,8 +146,8 @@ class CollectionRecord:
 
     @property
     def began_at(self) -> datetime:
-        """When the collection was announced, as far as is known."""
-        return self.announced_at or self.first_at
+        """When the collection began, by this machine's clock, as far as is known."""
+        return self.accepted_at or self.first_at
 
     @property
     def n_images(self) -> int | None:
@@ -205,9 +212,20 @@ class CollectionRecord:
         """From the last image result to the newest grid result."""
         return _between(self.last_result_at, self.grid_result.centred_at if self.grid_result else None)
 
-    def accept(self, event: CollectionAccepted) -> "CollectionRecord":
+    def moved(self, by: timedelta) -> "CollectionRecord":
+        """The same, now that the clock was put by so much."""
+        return replace(
+            self,
+            first_at=self.first_at + by,
+            last_at=self.last_at + by,
+            accepted_at=self.accepted_at and self.accepted_at + by,
+            runs={run_id: replace(run, last_at=run.last_at + by) for run_id, run in self.runs.items()},
+        )
+
+    def accept(self, event: CollectionAccepted, heard_at: datetime) -> "CollectionRecord":
         """The later announcement corrects the earlier."""
-        return replace(self, accepted=higher(self.accepted, event, lambda e: (e.answered_at, e.to_json())))
+        accepted = higher(self.accepted, event, lambda e: (e.answered_at, e.to_json()))
+        return replace(self, accepted=accepted, accepted_at=min(self.accepted_at or heard_at, heard_at))
 
     def end(self, event: CollectionEnded) -> "CollectionRecord":
         """The later word counts."""
@@ -233,10 +251,10 @@ class CollectionRecord:
         best = higher(self.grid_result, event, lambda e: (e.version, e.centred_at, e.to_json()))
         return replace(self, grid_result=best)
 
-    def follow_run(self, event: RunChanged | ProcessingRecorded) -> "CollectionRecord":
+    def follow_run(self, event: RunChanged | ProcessingRecorded, heard_at: datetime) -> "CollectionRecord":
         """A run moved on, or its result stands in the database."""
         ref = event.run if isinstance(event, RunChanged) else event.result.run
-        run = self.runs.get(ref.run_id, RunRecord()).follow(event)
+        run = self.runs.get(ref.run_id, RunRecord(heard_at)).follow(event, heard_at)
         return replace(self, runs={**self.runs, ref.run_id: run})
 
 

@@ -14,7 +14,6 @@ from shared.messages import (
     CollectionRef,
     DeadLetterTaken,
     GridResult,
-    Message,
     MessageDeadLettered,
     ProcessingRecorded,
     RunChanged,
@@ -24,6 +23,7 @@ from shared.messages import (
 
 T = TypeVar("T")
 N_TROUBLES = 100  # rejections and dead letters kept in memory, each
+MISSED_BEATS = 2.5  # intervals without a beat after which a process counts as silent
 FORGET_INSTANCE = timedelta(hours=1)  # a process that was replaced so long ago is no longer listed
 
 
@@ -33,14 +33,21 @@ class Rejection:
 
     event: AnnouncementRejected
     trace_id: str | None
+    heard_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that nobody could handle, and what an operator did with it the last time."""
+    """A message that nobody could handle, and what an operator did with it the last time.
+
+    Attributes:
+        buried, dug: the moments at which it was dead-lettered, and taken out, each by its speaker's own clock.
+    """
 
     event: MessageDeadLettered | None = None
     taken: DeadLetterTaken | None = None
+    buried: frozenset[datetime] = frozenset()
+    dug: frozenset[datetime] = frozenset()
 
     @property
     def at(self) -> datetime:
@@ -49,16 +56,31 @@ class DeadLetter:
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for an operator, as far as is known."""
-        return self.event is not None and (self.taken is None or self.taken.at < self.event.at)
+        """Whether it waits for an operator, as far as is known: counted, since the speakers' clocks differ."""
+        return len(self.buried) > len(self.dug)
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The newest sign of life of one process, and when it was heard by this machine's clock."""
+    """The newest sign of life of one process.
+
+    Attributes:
+        heard_at: when it was heard, by this machine's clock.
+        apart_s: how far its clock is ahead of the broker's [s]; None: the broker put no time on it.
+    """
 
     event: ServiceBeat
     heard_at: datetime
+    apart_s: float | None = None
+
+    @property
+    def host(self) -> str:
+        """Where the process runs."""
+        return self.event.instance.rpartition(":")[0]
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether the next one is not overdue."""
+        return now - self.heard_at <= timedelta(seconds=MISSED_BEATS * self.event.interval_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +105,25 @@ class State:
         """Newest first."""
         return sorted(self.collections.values(), key=lambda c: (c.began_at, c.ref.id), reverse=True)
 
+    def moved(self, by: timedelta) -> "State":
+        """What was heard is as long ago as before, now that the clock was put by so much."""
+        return replace(
+            self,
+            collections={key: record.moved(by) for key, record in self.collections.items()},
+            rejections={key: replace(r, heard_at=r.heard_at + by) for key, r in self.rejections.items()},
+            beats={key: replace(beat, heard_at=beat.heard_at + by) for key, beat in self.beats.items()},
+        )
+
 
 def fold(state: State, heard: Heard) -> State:
     """The state after one more message."""
     match heard.message:
         case ServiceBeat() as beat:
-            return _beat(state, Beat(beat, heard.at))
+            return _beat(
+                state, Beat(beat, heard.at, (beat.at - heard.said_at).total_seconds() if heard.said_at else None)
+            )
         case AnnouncementRejected() as event:
-            return _reject(state, heard.message_id, Rejection(event, heard.trace_id))
+            return _reject(state, heard.message_id, Rejection(event, heard.trace_id, heard.at))
         case MessageDeadLettered() | DeadLetterTaken() as event:
             return _bury(state, event)
     if heard.collection is None:
@@ -111,8 +144,10 @@ def _replaced(beat: Beat, beats: Mapping[str, Beat]) -> bool:
 
 
 def _reject(state: State, message_id: str, rejection: Rejection) -> State:
+    first = state.rejections.get(message_id, rejection)
+    rejection = replace(rejection, heard_at=min(first.heard_at, rejection.heard_at))
     rejections = {**state.rejections, message_id: rejection}
-    newest = sorted(rejections.items(), key=lambda item: (item[1].event.answered_at, item[0]))[-N_TROUBLES:]
+    newest = sorted(rejections.items(), key=lambda item: (item[1].heard_at, item[0]))[-N_TROUBLES:]
     return replace(state, rejections=dict(newest))
 
 
@@ -120,30 +155,33 @@ def _bury(state: State, event: MessageDeadLettered | DeadLetterTaken) -> State:
     key = f"{event.dead_letter_queue} {event.message_id}"
     old = state.dead_letters.get(key, DeadLetter())
     if isinstance(event, MessageDeadLettered):
-        new = replace(old, event=higher(old.event, event, lambda e: (e.at, e.to_json())))
+        new = replace(
+            old,
+            event=higher(old.event, event, lambda e: (e.at, e.to_json())),
+            buried=old.buried | {event.at},
+        )
     else:
-        new = replace(old, taken=higher(old.taken, event, lambda e: (e.at, e.to_json())))
+        new = replace(old, taken=higher(old.taken, event, lambda e: (e.at, e.to_json())), dug=old.dug | {event.at})
     letters = {**state.dead_letters, key: new}
     newest = sorted(letters.items(), key=lambda item: (item[1].at, item[0]))[-N_TROUBLES:]
     return replace(state, dead_letters=dict(newest))
 
 
 def _follow(state: State, heard: Heard, ref: CollectionRef) -> State:
-    first_at, last_at = _moments(heard.message)
-    old = state.collections.get(str(ref), CollectionRecord(ref, first_at, last_at))
+    old = state.collections.get(str(ref), CollectionRecord(ref, heard.at, heard.at))
     dated = replace(
         old,
-        first_at=min(old.first_at, first_at),
-        last_at=max(old.last_at, last_at),
+        first_at=min(old.first_at, heard.at),
+        last_at=max(old.last_at, heard.at),
         trace=_trace(old.trace, heard),
     )
-    return replace(state, collections=_bounded({**state.collections, str(ref): _apply(dated, heard.message)}, state))
+    return replace(state, collections=_bounded({**state.collections, str(ref): _apply(dated, heard)}, state))
 
 
-def _apply(record: CollectionRecord, message: Message) -> CollectionRecord:
-    match message:
+def _apply(record: CollectionRecord, heard: Heard) -> CollectionRecord:
+    match message := heard.message:
         case CollectionAccepted():
-            return record.accept(message)
+            return record.accept(message, heard.at)
         case CollectionEnded():
             return record.end(message)
         case SpotsFound():
@@ -151,15 +189,8 @@ def _apply(record: CollectionRecord, message: Message) -> CollectionRecord:
         case GridResult():
             return record.centre(message)
         case RunChanged() | ProcessingRecorded():
-            return record.follow_run(message)
+            return record.follow_run(message, heard.at)
     return record
-
-
-def _moments(message: Message) -> tuple[datetime, datetime]:
-    """Earliest and latest moment that a message names."""
-    names = ("announced_at", "answered_at", "found_at", "centred_at", "at", "recorded_at")
-    moments = [moment for name in names if isinstance(moment := getattr(message, name, None), datetime)]
-    return min(moments), max(moments)
 
 
 def _trace(old: tuple[int, str] | None, heard: Heard) -> tuple[int, str] | None:

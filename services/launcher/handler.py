@@ -22,6 +22,7 @@ from services.launcher.retries import explained
 from services.launcher.runs import Job, RunDirectory, RunStatus
 from services.launcher.telling import changed, not_begun
 from shared import telemetry
+from shared.clock import process_clock
 from shared.messages import CancellationTaken, CancelProcessing, Message, ProcessCollection, RunState, now
 
 log = logging.getLogger(__name__)
@@ -109,11 +110,12 @@ async def _hand_over(job: Job, launcher: Launcher) -> str:
 async def cancel(asked: AskedCancel, launcher: Launcher) -> AsyncIterator[Message]:
     """End what runs, and let nothing begin that was asked for before; what is unknown is remembered all the same."""
     message = asked.message
-    await to_thread.run_sync(launcher.cancellations.add, message)
-    submitted = [job for job in launcher.flights.jobs() if message.concerns(job.request)]
+    in_hand = [*(job.request for job in launcher.flights.jobs()), *(each.request for each in launcher.waiting)]
+    concerned = await to_thread.run_sync(launcher.cancellations.take, message, in_hand)
+    submitted = [job for job in launcher.flights.jobs() if job.run_id in concerned]
     for job in submitted:
         await launcher.backend.cancel(job)
-    waiting = [each for each in launcher.waiting if message.concerns(each.request)]
+    waiting = [each for each in launcher.waiting if each.request.run_id in concerned]
     for each in waiting:
         each.scope.cancel()
     taken = CancellationTaken(
@@ -150,8 +152,9 @@ async def _await_master(job: Job, launcher: Launcher) -> None:
     if await master.is_file():
         return
     await launcher.publish(changed(job, WAITING, f"waits for {master}"))
-    with anyio.move_on_after(deadline_s):
-        while not await master.is_file():  # noqa: ASYNC110 - a file gives no signal
-            await anyio.sleep(launcher.settings.poll_s)
-        return
-    raise RefusedRunError(f"{master} was not there within {deadline_s:g} s; announce the collection again once it is")
+    give_up_at = process_clock.awake() + deadline_s
+    while not await master.is_file():
+        if process_clock.awake() >= give_up_at:
+            late = f"{master} was not there within {deadline_s:g} s; announce the collection again once it is"
+            raise RefusedRunError(late)
+        await anyio.sleep(launcher.settings.poll_s)

@@ -1,6 +1,5 @@
 """What a run is, and the files of its directory: job.json, status.jsonl, exit.json, published."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +109,8 @@ class StepRecord(BaseModel):
         return self.model_copy(update={"state": "failed"}) if self.state == "running" else self
 
     def message(self) -> Step:
-        """As it is told to the mesh."""
-        return Step(name=self.name, state=self.state, seconds=self.seconds)
+        """As it is told to the mesh; an older wrapper's clock may have been put back meanwhile."""
+        return Step(name=self.name, state=self.state, seconds=self.seconds and max(0.0, self.seconds))
 
 
 class Ending(BaseModel):
@@ -201,13 +200,12 @@ class RunDirectory:
         state = RunState.QUEUED if self.claim() is None else RunState.RUNNING
         return RunStatus(state, self.steps(), detail=detail)
 
-    @property
-    def is_heard(self) -> bool:
-        """Whether its wrapper has said lately that it lives."""
+    def sign(self, name: str) -> int | None:
+        """When one of its files was last touched, by its file server's clock [ns since 1970]; None: it is not there."""
         try:
-            return time.time() - (self.path / wrapper.CLAIM).stat().st_mtime < SILENT_S
+            return (self.path / name).stat().st_mtime_ns
         except FileNotFoundError:
-            return False
+            return None
 
     def steps(self) -> tuple[StepRecord, ...]:
         """The latest word on every step, in order."""

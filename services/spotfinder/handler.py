@@ -5,7 +5,7 @@ from functools import partial
 
 from services.spotfinder.analysis import ImageReport
 from services.spotfinder.inhand import InHand
-from services.spotfinder.lookout import Lookout
+from services.spotfinder.lookout import Lookout, Patience
 from services.spotfinder.turns import Turns
 from shared.messages import FindSpots, ImageFailure, ImageSpots, SpotsFound, now
 
@@ -15,7 +15,7 @@ Analyse = Callable[[str, Sequence[int]], Awaitable[list[ImageReport]]]
 async def find_spots(
     block: FindSpots, *, analyse: Analyse, in_hand: InHand, turns: Turns, lookout: Lookout
 ) -> AsyncIterator[SpotsFound]:
-    """Analyse the images in order as they are written; what has not come by the block's deadline has failed.
+    """Analyse the images in order as they are written; what has not come when the block's wait is over has failed.
 
     Args:
         block: which images.
@@ -36,27 +36,28 @@ async def find_spots(
 
 
 async def _look_for_images(block: FindSpots, *, analyse: Analyse, turns: Turns, lookout: Lookout) -> list[ImageReport]:
+    patience = lookout.patience(block)
     missing = list(range(block.first_image, block.first_image + block.n_images))
     reports: list[ImageReport] = []
     has_waited = False
     while missing:
-        is_late = now() > block.deadline
+        is_late = patience.is_over
         async with turns.turn(block):
             in_vain = not (has_waited or is_late) and lookout.is_behind(block)
             fresh = [] if in_vain else await analyse(block.master_file, missing)
         reports += fresh
         missing = missing[len(fresh) :]
         if missing and is_late and not fresh:
-            return reports + [_late(image, block) for image in missing]
+            return reports + [_late(image, block, patience) for image in missing]
         if missing:
-            await lookout.wait(block)
+            await lookout.wait(block, patience.left_s)
             has_waited = True
     lookout.call_next(block)
     return reports
 
 
-def _late(image: int, block: FindSpots) -> ImageReport:
-    reason = f"not readable by {block.deadline:%H:%M:%S} UTC: {block.master_file} has no image {image}"
+def _late(image: int, block: FindSpots, patience: Patience) -> ImageReport:
+    reason = f"not readable within {max(0, patience.wait_s):.0f} s: {block.master_file} has no image {image}"
     return ImageReport(image=image, failure=reason)
 
 

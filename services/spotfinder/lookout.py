@@ -7,7 +7,27 @@ from itertools import count
 
 import anyio
 
-from shared.messages import FindSpots, now
+from shared.clock import Clock, process_clock
+from shared.messages import FindSpots
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the images of a block are waited for, and until when [s awake]."""
+
+    wait_s: float
+    until: float
+    clock: Clock
+
+    @property
+    def left_s(self) -> float:
+        """How much longer they are waited for [s]."""
+        return self.until - self.clock.awake()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what is not there has failed."""
+        return self.left_s <= 0
 
 
 @dataclass(order=True)
@@ -29,24 +49,30 @@ class Lookout:
         poll_s: time between two looks of the first [s].
     """
 
-    def __init__(self, poll_s: float) -> None:
+    def __init__(self, poll_s: float, clock: Clock = process_clock) -> None:
         self.poll_s = poll_s
+        self._clock = clock
         self._numbers = count()
         self._lines: defaultdict[str, list[Watcher]] = defaultdict(list)
+
+    def patience(self, block: FindSpots) -> Patience:
+        """From now on; only an older ingester names nothing but a moment, by its own clock."""
+        left_s = (block.deadline - self._clock.now()).total_seconds()
+        wait_s = left_s if block.wait_s is None else block.wait_s
+        return Patience(wait_s, self._clock.awake() + wait_s, self._clock)
 
     def is_behind(self, block: FindSpots) -> bool:
         """Whether an earlier block of the collection waits for its images."""
         line = self._lines.get(str(block.collection))
         return bool(line and line[0].first_image < block.first_image)
 
-    async def wait(self, block: FindSpots) -> None:
-        """Until it is worth another look, at most until the block's deadline."""
+    async def wait(self, block: FindSpots, longest_s: float) -> None:
+        """Until it is worth another look; one look is worth it when so long [s] has passed."""
         line, watcher = self._lines[str(block.collection)], Watcher(block.first_image, next(self._numbers))
         insort(line, watcher)
         n_before = line.index(watcher)
-        left_s = (block.deadline - now()).total_seconds()
         try:
-            with anyio.move_on_after(max(self.poll_s, min(self.poll_s * (1 + n_before) ** 2, left_s))):
+            with anyio.move_on_after(max(self.poll_s, min(self.poll_s * (1 + n_before) ** 2, longest_s))):
                 await watcher.called.wait()
         finally:
             line.remove(watcher)

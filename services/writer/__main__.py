@@ -11,6 +11,7 @@ from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
 from services.writer.settings import Settings
+from shared.clock import Deadlines
 from shared.database import open_database
 from shared.messages import CollectionAccepted, CollectionEnded, PipelineFamily, ProcessingResult, SpotsFound
 from shared.service import Inbox, Member, body_as, join, run, work
@@ -21,7 +22,8 @@ async def write_results(member: Member, engine: AsyncEngine, settings: Settings)
     """Bring the database up to date, then subscribe to everything that is to be recorded."""
     transactions = Transactions(engine, settings.database_patience_s)
     await upgrade(transactions)
-    record, bell = Record(transactions, settings.deadline_s), Bell()
+    deadlines, bell = Deadlines(), Bell()
+    record = Record(transactions, settings.deadline_s, deadlines)
     publisher = Publisher(
         member.bus,
         Grids(transactions),
@@ -29,6 +31,8 @@ async def write_results(member: Member, engine: AsyncEngine, settings: Settings)
         settings.amend_interval_s,
         settings.catch_up_s,
         shadow=settings.mode == "shadow",
+        deadline_s=settings.deadline_s,
+        deadlines=deadlines,
     )
     member.tasks.start_soon(publisher.run, settings.look_interval_s)
     source, prefetch = partial(settings.topology.source, service="writer"), settings.prefetch

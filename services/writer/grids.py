@@ -24,6 +24,7 @@ class GridProgress:
         n_images: images of the grid.
         n_found: images with a result.
         n_failed: images that could not be analysed.
+        exposure_s: how long its images take, from first to last [s].
         deadline: the grid is not waited for any longer.
         version: of the latest grid result; 0 before the first.
         reported: images, found and failed, that the latest grid result knows.
@@ -34,6 +35,7 @@ class GridProgress:
     n_images: int
     n_found: int
     n_failed: int
+    exposure_s: float
     deadline: datetime
     traceparent: str | None
     version: int = 0
@@ -99,7 +101,7 @@ class Grids:
         return await self._transactions.write(work)
 
     async def unpublished(self) -> list[Unpublished]:
-        """Results that nobody has said yet, in the order of their making."""
+        """Results that nobody has said yet; those of one grid in the order of their versions."""
 
         async def work(connection: AsyncConnection) -> list[Unpublished]:
             rows = (await connection.execute(_unpublished_results())).all()
@@ -134,7 +136,7 @@ def _unpublished_results() -> Select[Any]:
     key = and_(collections.c.beamline == grid_results.c.beamline, collections.c.id == grid_results.c.collection_id)
     columns = select(grid_results.c.result, collections.c.traceparent).join(collections, key)
     unsaid = columns.where(grid_results.c.published_at.is_(None))
-    return unsaid.order_by(grid_results.c.centred_at, grid_results.c.version)
+    return unsaid.order_by(grid_results.c.beamline, grid_results.c.collection_id, grid_results.c.version)
 
 
 async def _progress(connection: AsyncConnection, row: RowMapping) -> GridProgress:
@@ -151,6 +153,7 @@ async def _progress(connection: AsyncConnection, row: RowMapping) -> GridProgres
         row["number_of_images"],
         n_recorded - n_failed,
         n_failed,
+        row["number_of_images"] * row["details"]["exposure_s"],
         row["deadline"],
         row["traceparent"],
         *((last.version, (last.n_found, last.n_failed), last.centred_at) if last else ()),

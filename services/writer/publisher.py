@@ -1,9 +1,8 @@
 """The only one who says where a crystal is: when a grid is whole, when its deadline passes, when late images come."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from math import inf
 
 import anyio
 
@@ -11,7 +10,8 @@ from services.writer.centring import centre_grid
 from services.writer.grids import Counts, GridProgress, Grids
 from shared import telemetry
 from shared.bus import BrokerError, Bus
-from shared.messages import Collection, GridResult, now
+from shared.clock import Deadlines
+from shared.messages import Collection, GridResult
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class Publisher:
         catch_up_s: a deadline counts once the writer has heard the broker for so long without a break [s]: what was
             said in the meantime still waits in the queues.
         shadow: whether the mesh only listens beside the existing scripts.
+        deadline_s: no grid is waited for any longer after its last image was due [s], whatever its record says.
+        deadlines: those that the record agrees on.
     """
 
     bus: Bus
@@ -50,10 +52,12 @@ class Publisher:
     amend_interval_s: float = 1.0
     catch_up_s: float = 0.0
     shadow: bool = False
-    clock: Callable[[], datetime] = now
+    deadline_s: float = inf
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def __post_init__(self) -> None:
-        self._deaf_at = self.clock()
+        self.clock = self.deadlines.clock
+        self._deaf_at = self.clock.awake()
         self._unsaid = True
 
     async def run(self, longest_pause_s: float) -> None:
@@ -65,7 +69,7 @@ class Publisher:
     async def look(self) -> None:
         """Say what a former life or a refusal left unsaid, then centre every grid that is due."""
         if not self.bus.connected:
-            self._deaf_at = self.clock()
+            self._deaf_at = self.clock.awake()
         if self._unsaid:
             await self._say_unsaid()
         for progress in await self.grids.open():
@@ -75,9 +79,12 @@ class Publisher:
 
     def _is_due(self, progress: GridProgress) -> bool:
         if progress.centred_at:
-            return self.clock() >= progress.centred_at + timedelta(seconds=self.amend_interval_s)
-        heard_all_at = self._deaf_at + timedelta(seconds=self.catch_up_s)
-        return progress.whole or self.clock() >= max(progress.deadline, heard_all_at)
+            since_s = (self.clock.now() - progress.centred_at).total_seconds()
+            return not 0 <= since_s < self.amend_interval_s  # before 0, the clock was put back since
+        longest_s = progress.exposure_s + self.deadline_s
+        is_late = self.deadlines.has_passed(str(progress.collection), progress.deadline, longest_s)
+        has_heard_all = self.clock.awake() >= self._deaf_at + self.catch_up_s
+        return progress.whole or (is_late and has_heard_all)
 
     async def _centre(self, progress: GridProgress) -> None:
         ref = progress.collection
@@ -123,6 +130,6 @@ class Publisher:
             n_images=progress.n_images,
             n_found=progress.n_found,
             n_failed=progress.n_failed,
-            centred_at=self.clock(),
+            centred_at=self.clock.now(),
             shadow=self.shadow,
         )

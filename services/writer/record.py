@@ -1,6 +1,6 @@
 """What every message leaves in the database: each once, however often it comes, in whatever order."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.writer.schema import collections, images, processing_results, shells
 from services.writer.upsert import Incoming, insert_once, upsert
+from shared.clock import Deadlines
 from shared.messages import (
     CollectionAccepted,
     CollectionEnded,
@@ -37,16 +38,21 @@ class Record:
     """Writes messages down. A row's first writing stands, except that a failed image may still be found.
 
     Attributes:
-        deadline_s: a grid is waited for so long after its last image was due [s].
+        deadline_s: a grid is waited for so long after its last image was due [s], counted from when its announcement
+            came here: the ingester's clock is another.
     """
 
-    def __init__(self, transactions: Transactions, deadline_s: float) -> None:
+    def __init__(self, transactions: Transactions, deadline_s: float, deadlines: Deadlines | None = None) -> None:
         self._transactions = transactions
+        self._deadlines = deadlines or Deadlines()
         self.deadline_s = deadline_s
 
     async def accept(self, message: CollectionAccepted, traceparent: str | None) -> None:
         """A collection has begun."""
-        row = {**_named(message.collection.ref, traceparent), **_accepted(message, self.deadline_s)}
+        collection = message.collection
+        wait_s = collection.number_of_images * collection.exposure_s + self.deadline_s
+        deadline = self._deadlines.agree(str(collection.ref), wait_s)
+        row = {**_named(collection.ref, traceparent), **_accepted(message), "deadline": deadline}
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def end(self, message: CollectionEnded, traceparent: str | None) -> None:
@@ -56,7 +62,7 @@ class Record:
             **_named(message.collection, traceparent),
             "ended_at": message.answered_at,
             "outcome": message.outcome,
-            "deadline": message.answered_at + timedelta(seconds=wait_s),
+            "deadline": self._deadlines.agree(str(message.collection), wait_s),
         }
         await self._transactions.write(lambda connection: self._know(connection, row))
 
@@ -114,9 +120,8 @@ def _named(ref: CollectionRef, traceparent: str | None) -> Row:
     }
 
 
-def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
+def _accepted(message: CollectionAccepted) -> Row:
     collection = message.collection
-    last_image_s = collection.number_of_images * collection.exposure_s
     return {
         "experiment": collection.experiment,
         "unreported": collection.experiment == "gridscan",
@@ -124,7 +129,6 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
         "number_of_images": collection.number_of_images,
         "announced_at": message.announced_at,
         "accepted_at": message.answered_at,
-        "deadline": message.answered_at + timedelta(seconds=last_image_s + deadline_s),
     }
 
 

@@ -48,6 +48,7 @@ from shared.messages.processing import (
     Urgency as Urgency,
 )
 from shared.messages.status import (
+    ClockJump as ClockJump,
     DeadLetterTaken as DeadLetterTaken,
     MessageDeadLettered as MessageDeadLettered,
     ServiceBeat as ServiceBeat,

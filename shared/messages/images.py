@@ -16,7 +16,10 @@ class FindSpots(Message):
     master_file: str = Field(description="absolute path of the NXmx master file, or template of the image files")
     first_image: NonNegativeInt = Field(description="0-based index within the data collection")
     n_images: PositiveInt = Field(description="number of images in this block")
-    deadline: Moment = Field(description="an image that cannot be read by then is recorded as failed")
+    deadline: Moment = Field(description="when that wait is over, by the sender's clock; counts if wait_s is absent")
+    wait_s: NonNegativeFloat | None = Field(
+        default=None, description="an image that cannot be read so long after the block's receipt has failed [s]"
+    )
 
 
 class ImageSpots(Part):

@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 from shared.bus import BrokerError
 from shared.settings import BrokerSettings
 from shared.stomp import address
+from shared.stomp.broker_time import BrokerTime
 from shared.stomp.connection import Connection, Listener, Login
 from shared.stomp.dial import delays, dial, tls_context
 from shared.stomp.errors import ConnectionLostError, LoginRefusedError, RefusalError, UntrustedBrokerError
@@ -33,6 +34,7 @@ class Client:
     Attributes:
         declared: queues that must exist before anything is said; made sure of after each connect.
         settlements: the transactions of this client.
+        broker_time: what time it is at the broker.
     """
 
     def __init__(self, broker: BrokerSettings, *, client_id: str | None = None, declared: Sequence[str] = ()) -> None:
@@ -46,6 +48,7 @@ class Client:
         self.connect_timeout_s = broker.connect_timeout_s
         self.declared = declared
         self.settlements = Settlements()
+        self.broker_time = BrokerTime()
         first = self.brokers.addresses[0]
         self._address = first
         self._registry = AioStomp(first.host, first.port, loop=asyncio.get_running_loop())
@@ -117,7 +120,7 @@ class Client:
         while True:
             connection = await self.ready()
             try:
-                await connection.request_all([letter.frame()])
+                await connection.request_all([letter.frame(connection.broker_time)])
             except ConnectionLostError as loss:
                 log.info("sending to %s again: %s", letter.destination, loss)
             else:
@@ -126,7 +129,7 @@ class Client:
     def mention(self, letter: Outgoing) -> None:
         """Send a message that nobody has to receive: dropped while the broker is away or slow."""
         if self.connection and self.connection.writable:
-            self.connection.write(encode(*letter.frame()))
+            self.connection.write(encode(*letter.frame(self.broker_time)))
 
     @asynccontextmanager
     async def subscribed(self, source: str, headers: Mapping[str, str], ack: str) -> AsyncIterator[Inbox]:
@@ -194,6 +197,7 @@ class Client:
 
     async def _restore(self, connection: Connection) -> None:
         self._connection = connection
+        connection.broker_time = self.broker_time
         try:
             await self._declare(connection)
             for inbox in list(self._inboxes):

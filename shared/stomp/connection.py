@@ -9,6 +9,7 @@ from typing import Protocol
 from aiostomp.aiostomp import StompReader
 from aiostomp.protocol import StompProtocol
 
+from shared.stomp.broker_time import BrokerTime
 from shared.stomp.errors import ConnectionLostError, LoginRefusedError, RefusalError
 from shared.stomp.heartbeat import Heartbeat, agree
 from shared.stomp.wire import Frame, Parser, WireError, encode
@@ -95,6 +96,7 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
         self._n_pending = 0
         self._flushing = False
         self._fault = ""
+        self.broker_time = BrokerTime()
         self.connected: asyncio.Future[None] = loop.create_future()
         self.lost = asyncio.Event()
 
@@ -202,6 +204,7 @@ class Connection(StompReader):  # type: ignore[misc] # aiostomp has no types
             return
         for frame in self._protocol.pop_frames():
             if frame.command == "MESSAGE":
+                self.broker_time.heard(frame.headers.get("timestamp", ""))
                 self._listener.deliver(self, frame)
             else:
                 self._heed(frame)

@@ -1,6 +1,5 @@
 """Messages of the mesh as STOMP messages, and back into dead letter queues."""
 
-import time
 from collections.abc import Iterator
 
 from shared import telemetry
@@ -22,15 +21,13 @@ def letters(message: Message, topology: Topology) -> Iterator[tuple[Route, Outgo
     body = message.to_json()
     for route, destination in topology.destinations(message):
         with telemetry.sending(destination, len(body)) as trace_headers:
-            yield route, Outgoing(destination, _headers(message, route) | trace_headers, body)
+            yield route, Outgoing(destination, _headers(message, route) | trace_headers, body, route.expires_s)
 
 
 def _headers(message: Message, route: Route) -> dict[str, str]:
     headers = {"content-type": "application/json", "message-type": type(message).__name__}
     headers["persistent"] = "false" if route.kind is Kind.TOPIC else "true"
     headers["priority"] = str(route.priority_of(message))
-    if route.expires_s is not None:
-        headers["expires"] = str(round(1000 * (time.time() + route.expires_s)))
     if correlation_id := getattr(message, "correlation_id", None):
         headers["correlation-id"] = correlation_id
     return headers

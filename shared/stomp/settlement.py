@@ -53,7 +53,7 @@ class Settlement:
 
     def frames(self, transaction: dict[str, str]) -> list[Frame]:
         """Its replies and its acknowledgement, as parts of a transaction."""
-        said = [letter.frame(**transaction) for letter in self.letters]
+        said = [letter.frame(self.handle.connection.broker_time, **transaction) for letter in self.letters]
         return [*said, Frame("ACK", self.handle.delivery | transaction)]
 
     def end(self, fault: Exception | None = None) -> None:

@@ -64,7 +64,7 @@ async def ask(client: Client, queue: str) -> QueueStatistics | None:
     connection = await client.aside(answers)
     try:
         connection.write(encode("SUBSCRIBE", {"id": "1", "destination": ANSWERS, "transformation": "jms-map-json"}))
-        await connection.request_all([_question(queue).frame()])
+        await connection.request_all([_question(queue).frame(connection.broker_time)])
         with anyio.move_on_after(ANSWER_S):
             return _understood(await answers.first)
         return None

@@ -48,8 +48,13 @@ def s(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def heard(message: Message, message_id: str | None = None, at: datetime = T0, trace_id: str | None = TRACE) -> Heard:
-    return Heard(message, message_id or f"ID:broker-{next(_ids)}", trace_id, at)
+def heard(
+    message: Message, message_id: str | None = None, at: datetime | None = None, trace_id: str | None = TRACE
+) -> Heard:
+    """Heard at the latest moment that it names, unless said otherwise."""
+    names = ("answered_at", "found_at", "centred_at", "at", "recorded_at")
+    named = max(moment for name in names if (moment := getattr(message, name, None)))
+    return Heard(message, message_id or f"ID:broker-{next(_ids)}", trace_id, at or named)
 
 
 def accepted(grid: Grid | None = GRID, at: datetime = T0, **changes: Any) -> CollectionAccepted:

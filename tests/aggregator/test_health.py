@@ -50,7 +50,7 @@ def test_a_service_is_silent_after_two_and_a_half_intervals():
 
 
 def test_a_silent_spotfinder_is_named_with_its_consequence_and_a_remedy():
-    health = health_of(beat("spotfinder", s(-180)), at=s(200), but="spotfinder")
+    health = health_of(beat("spotfinder", s(0)), at=s(200), but="spotfinder")
 
     (reason,) = health.reasons
     assert reason.what.startswith("The spotfinder has been silent for 3 min 20 s: no grid scan is analysed")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from services.ingester.blocks import block_size, cut_blocks, image_deadline
+from services.ingester.blocks import block_size, cut_blocks, image_wait_s
 from services.ingester.settings import Settings
 from shared.messages import Collection
 from tests.announcements import GRIDSCAN
@@ -30,5 +30,10 @@ def test_blocks_cover_a_quarter_of_a_second_within_bounds(exposure_s, size):
     assert block_size(exposure_s, Settings()) == size
 
 
-def test_the_deadline_counts_from_the_last_image_that_is_due():
-    assert image_deadline(grid(10, 10, 0.1), START, 25) == START + timedelta(seconds=35)
+def test_the_wait_ends_some_time_after_the_last_image_was_due():
+    assert image_wait_s(grid(10, 10, 0.1), 25) == 35
+
+
+def test_a_block_says_how_long_it_may_wait_and_for_older_spot_finders_until_when():
+    for block in cut_blocks(grid(10, 10, 0.1), START, Settings(image_grace_s=25)):
+        assert (block.wait_s, block.deadline) == (35, START + timedelta(seconds=35))

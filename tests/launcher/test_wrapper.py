@@ -15,7 +15,9 @@ from services.launcher.backends.local import LocalBackend
 from services.launcher.payload import wrapper
 from services.launcher.payload.watch import start_ticks
 from services.launcher.runs import RunDirectory
+from shared.clock import SignsOfLife
 from shared.messages import RunState
+from tests.clocks import DAY, HOUR, Machine
 from tests.launcher.builders import FIRST, PYTHON, SECOND, SLOW, job, step, until
 
 
@@ -208,13 +210,20 @@ async def test_a_wrapper_that_cannot_start_is_a_failed_run(tmp_path):
     assert "the wrapper did not start" in ending.reason
 
 
-async def test_a_silent_wrapper_on_another_host_is_lost(backend, tmp_path):
+@pytest.mark.parametrize("apart_s", [-HOUR, 0, DAY], ids=str)
+async def test_a_silent_wrapper_on_another_host_is_lost_whatever_its_clock_says(tmp_path, apart_s):
+    machine = Machine()
+    backend = LocalBackend(RunIndex(tmp_path / "state"), PYTHON, signs=SignsOfLife(machine.clock.awake))
     planned = job(tmp_path)
     RunDirectory(planned.directory).prepare(planned)
     claim = planned.directory / wrapper.CLAIM
     claim.write_text(json.dumps({"pid": 1, "start_ticks": 1, "boot_id": "x", "host": "elsewhere", "at": time.time()}))
-    assert (await backend.status(planned)).state is RunState.RUNNING
-    os.utime(claim, (0, 0))
+    for said in range(3):
+        os.utime(claim, (said, time.time() + apart_s + said))
+        machine.pass_(55)
+        machine.stop(8 * HOUR)
+        assert (await backend.status(planned)).state is RunState.RUNNING
+    machine.pass_(61)
     assert (await backend.status(planned)).state is RunState.LOST
 
 

@@ -16,4 +16,5 @@ def block(
         first_image=first_image,
         n_images=n_images,
         deadline=now() + timedelta(seconds=wait_s),
+        wait_s=max(0, wait_s),
     )

@@ -10,7 +10,7 @@ NEVER_S = 1000.0
 
 
 async def waited(lookout: Lookout, on, ended: list[int]) -> None:
-    await lookout.wait(on)
+    await lookout.wait(on, on.wait_s)
     ended.append(on.first_image)
 
 
@@ -45,7 +45,7 @@ async def test_nobody_is_called_for_another_collection():
 async def test_a_block_is_behind_an_earlier_one_that_waits_and_no_other():
     lookout = Lookout(NEVER_S)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(lookout.wait, block(first_image=10, wait_s=NEVER_S))
+        tasks.start_soon(lookout.wait, block(first_image=10), NEVER_S)
         await wait_all_tasks_blocked()
         behind = [lookout.is_behind(block(first_image=i)) for i in (0, 10, 20)]
         elsewhere = lookout.is_behind(block(first_image=20, dcid=43))
@@ -70,6 +70,6 @@ async def test_nobody_waits_past_the_deadline_however_far_behind():
     with anyio.fail_after(10):  # the last would wait for 72 s
         async with anyio.create_task_group() as tasks:
             for first_image in range(60):
-                tasks.start_soon(lookout.wait, block(first_image=first_image, wait_s=0.1))
+                tasks.start_soon(lookout.wait, block(first_image=first_image), 0.1)
 
     assert not lookout.is_behind(block(first_image=60))

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,16 @@ from services.writer.grids import Grids
 from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
+from shared.clock import Deadlines
 from shared.database import open_database
 from shared.memory import MemoryBus
 from shared.messages import GridResult
 from shared.transactions import Transactions
+from tests.clocks import Machine
 from tests.results import DEADLINE_S, START
 
 settings.register_profile("writer", deadline=None)
 settings.load_profile("writer")
-
-
-@dataclass
-class Clock:
-    """Time that passes when a test says so."""
-
-    at: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def wait(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -47,14 +35,17 @@ class Writer:
     engine: AsyncEngine
     patience_s: float = 5
     bus: MemoryBus = field(default_factory=lambda: MemoryBus("writer"))
-    clock: Clock = field(default_factory=Clock)
+    machine: Machine = field(default_factory=lambda: Machine(START.timestamp()))
     bell: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
         self.transactions = Transactions(self.engine, self.patience_s)
-        self.record = Record(self.transactions, DEADLINE_S)
+        self.clock = self.machine.clock
+        deadlines = Deadlines(self.clock)
+        self.record = Record(self.transactions, DEADLINE_S, deadlines)
         self.grids = Grids(self.transactions)
-        self.publisher = Publisher(self.bus, self.grids, self.bell, amend_interval_s=1, clock=self.clock)
+        limits = {"amend_interval_s": 1, "deadline_s": DEADLINE_S}
+        self.publisher = Publisher(self.bus, self.grids, self.bell, **limits, deadlines=deadlines)
 
     @property
     def said(self) -> list[GridResult]:

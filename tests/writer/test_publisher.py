@@ -10,6 +10,7 @@ from services.writer.publisher import Bell, Publisher
 from services.writer.schema import crystals, grid_results
 from shared import telemetry
 from shared.bus import BrokerError
+from shared.clock import Deadlines
 from shared.messages import CollectionRef, GridResult, Rotation
 from tests.results import DEADLINE_S, EXPOSURE_S, REF, START, accepted, ended, found
 
@@ -71,11 +72,11 @@ async def test_spots_that_come_before_their_collection_count(writer):
 async def test_an_incomplete_grid_waits_for_its_deadline(writer):
     await writer.record.accept(accepted(), None)
     await writer.record.add_spots(found(range(6)), None)
-    writer.clock.wait(DUE_S - 0.001)
+    writer.machine.pass_(DUE_S - 0.01)
     await writer.publisher.look()
     assert writer.said == []
 
-    writer.clock.wait(0.001)
+    writer.machine.pass_(0.02)
     await writer.publisher.look()
     (result,) = writer.said
     assert (result.status, result.n_found, result.n_images) == ("partial", 6, 12)
@@ -84,7 +85,7 @@ async def test_an_incomplete_grid_waits_for_its_deadline(writer):
 
 async def test_a_grid_of_which_nothing_was_heard_is_not_forgotten(writer):
     await writer.record.accept(accepted(), None)
-    writer.clock.wait(DUE_S)
+    writer.machine.pass_(DUE_S)
     await writer.publisher.look()
     (result,) = writer.said
     assert (result.status, result.outcome, result.n_found) == ("partial", "no crystal", 0)
@@ -93,7 +94,7 @@ async def test_a_grid_of_which_nothing_was_heard_is_not_forgotten(writer):
 async def test_an_end_brings_the_partial_result_forward(writer):
     await writer.record.accept(accepted(exposure_s=100), None)
     await writer.record.end(ended(at=START), None)
-    writer.clock.wait(DEADLINE_S)
+    writer.machine.pass_(DEADLINE_S)
     await writer.publisher.look()
     assert [result.status for result in writer.said] == ["partial"]
 
@@ -111,29 +112,29 @@ async def test_an_aborted_grid_is_centred_at_once(writer):
 async def test_a_writer_that_was_deaf_first_hears_what_waits_in_the_queues(writer, broken):
     """Else a beamline would be sent to half a result while the other half waits to be read."""
     await writer.record.accept(accepted(), None)
-    writer.clock.wait(DUE_S)
-    publisher = Publisher(writer.bus, writer.grids, Bell(), catch_up_s=5, clock=writer.clock)
+    writer.machine.pass_(DUE_S)
+    publisher = Publisher(writer.bus, writer.grids, Bell(), catch_up_s=5, deadlines=Deadlines(writer.clock))
     if broken:
-        writer.clock.wait(1000)
+        writer.machine.pass_(1000)
         writer.bus.connected = False
         await publisher.look()
         writer.bus.connected = True
-    writer.clock.wait(4.9)
+    writer.machine.pass_(4.9)
     await publisher.look()
     assert writer.said == []
-    writer.clock.wait(0.1)
+    writer.machine.pass_(0.1)
     await publisher.look()
     assert [result.status for result in writer.said] == ["partial"]
 
 
 async def test_late_images_amend_the_result_at_most_once_a_second(writer):
     await writer.record.accept(accepted(), None)
-    writer.clock.wait(DUE_S)
+    writer.machine.pass_(DUE_S)
     for image in ALL:
         await writer.record.add_spots(found([image]), None)
         await writer.publisher.look()
-        writer.clock.wait(0.25)
-    writer.clock.wait(1)
+        writer.machine.pass_(0.25)
+    writer.machine.pass_(1)
     await writer.publisher.look()
 
     assert [result.version for result in writer.said] == [1, 2, 3, 4]
@@ -147,7 +148,7 @@ async def test_an_image_that_is_found_after_all_amends_a_whole_result(writer):
     await writer.record.accept(accepted(), None)
     await writer.record.add_spots(found(range(6), failed=range(6, 12)), None)
     await writer.publisher.look()
-    writer.clock.wait(1)
+    writer.machine.pass_(1)
     await writer.record.add_spots(found([6]), None)
     await writer.publisher.look()
     assert [(result.status, result.n_found, result.n_failed) for result in writer.said] == [
@@ -163,7 +164,7 @@ async def test_duplicates_of_a_whole_grid_are_not_news(writer):
         for write, message in messages:
             await write(message, None)
         await writer.publisher.look()
-        writer.clock.wait(60)
+        writer.machine.pass_(60)
     assert len(writer.said) == 1
     await writer.publisher.look()
     assert await writer.grids.open() == []
@@ -179,7 +180,7 @@ async def test_images_outside_the_grid_do_not_make_it_whole(writer):
 async def test_a_rotation_is_not_centred(writer):
     await writer.record.accept(accepted(experiment="rotation", grid=None, rotation=Rotation(width_deg=0.1)), None)
     await writer.record.add_spots(found(ALL), None)
-    writer.clock.wait(1000)
+    writer.machine.pass_(1000)
     await writer.publisher.look()
     assert writer.said == []
 

@@ -1,5 +1,6 @@
 """What stands in the database: each message once, in whatever order and however often it comes."""
 
+from datetime import timedelta, timezone
 from itertools import count, permutations
 
 import anyio
@@ -17,6 +18,7 @@ from shared.messages import (
     ResultFile,
     RunState,
 )
+from tests.calendar import ODD
 from tests.results import ROTATION_CHANGES, START, accepted, ended, found, processed
 
 FRESH_IDS = count(1000)
@@ -83,6 +85,7 @@ async def test_an_early_end_brings_the_deadline_forward(writer):
 async def test_a_late_end_does_not_put_the_deadline_off(writer):
     await replies(record_collection, accepted(), writer)
     (before,) = await writer.rows(collections)
+    writer.machine.pass_(2)
     await replies(record_end, ended(), writer)
     (after,) = await writer.rows(collections)
     assert after["deadline"] == before["deadline"]
@@ -148,7 +151,7 @@ async def test_images_of_a_rotation_are_recorded_and_no_result_is_owed(writer, o
     say = {"accept": (record_collection, rotation), "end": (record_end, ended()), "spots": (record_spots, spots)}
     for which in order:
         await replies(*say[which], writer)
-    writer.clock.wait(3600)
+    writer.machine.pass_(3600)
     await writer.publisher.look()
 
     recorded = await writer.rows(images)
@@ -199,3 +202,11 @@ async def test_nothing_but_the_publisher_makes_grid_results(writer):
     await replies(record_collection, accepted(), writer)
     assert await replies(record_spots, found(range(12)), writer) == []
     assert await writer.rows(grid_results) == await writer.rows(crystals) == []
+
+
+async def test_moments_come_back_as_they_were_written_whatever_the_calendar_does(writer):
+    there = [moment.astimezone(timezone(timedelta(hours=9.5))) - timedelta(microseconds=1) for moment in ODD]
+    for dcid, moment in enumerate(there, start=1):
+        await writer.record.accept(accepted(dcid=dcid).model_copy(update={"announced_at": moment}), None)
+
+    assert [row["announced_at"] for row in await writer.rows(collections)] == there

@@ -4,6 +4,7 @@ import pytest
 
 from services.writer.publisher import Publisher
 from services.writer.schema import grid_results
+from shared.clock import Deadlines
 from shared.topology import Topology
 from tests.results import REF, accepted, found
 
@@ -15,7 +16,7 @@ INSIDE = "/queue/Consumer.aggregator.VirtualTopic.GridResult"
 async def test_a_centre_reaches_the_beamline_only_in_live_mode(writer, mode):
     shadow = mode == "shadow"
     writer.bus.topology = Topology(shadow=shadow)
-    publisher = Publisher(writer.bus, writer.grids, writer.bell, shadow=shadow, clock=writer.clock)
+    publisher = Publisher(writer.bus, writer.grids, writer.bell, shadow=shadow, deadlines=Deadlines(writer.clock))
     await writer.record.accept(accepted(), None)
     await writer.record.add_spots(found(range(12)), None)
     await publisher.look()

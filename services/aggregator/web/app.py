@@ -27,7 +27,7 @@ from services.aggregator.web.events import tell_changes
 from services.aggregator.web.formats import FILTERS, STATISTICS_ROWS
 from services.aggregator.web.headers import SafeHeaders
 from services.aggregator.web.view import StatusView, collection_of, heat_map_of, runs_of, spots_of, status_of
-from shared.messages import now
+from shared.clock import process_clock
 from shared.pulse import Pulse
 from shared.topology import Topology
 from shared.web import probes
@@ -53,15 +53,17 @@ class Page:
     broker_url: str = ""
     trace_url: str | None = None
     limits: MonitorSettings = field(default_factory=MonitorSettings)
-    clock: Callable[[], datetime] = now
+    clock: Callable[[], datetime] = process_clock.now
 
     def status(self) -> StatusView:
         """Everything, as of this moment."""
-        return status_of(self.board.state, self._circumstances(), self.beamline, self.topology)
+        circumstances = self._circumstances()  # first, since whoever asks the time may learn of a jump
+        return status_of(self.board.state, circumstances, self.beamline, self.topology)
 
     def metrics(self) -> bytes:
         """The same for Prometheus."""
-        return exposition(self.board.state, self._circumstances(), self.beamline)
+        circumstances = self._circumstances()
+        return exposition(self.board.state, circumstances, self.beamline)
 
     def _circumstances(self) -> Circumstances:
         at = self.clock()

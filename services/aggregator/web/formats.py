@@ -34,10 +34,16 @@ def size(n_bytes: float | None) -> str:
 
 
 def local(moment: datetime) -> str:
-    """Local time; with the date if that is not today."""
+    """Local time; with the date if that is not today, with the zone in the hour that comes twice in autumn."""
     here = moment.astimezone()
     today = here.date() == datetime.now(UTC).astimezone().date()
-    return f"{here:%H:%M:%S}" if today else f"{here:%d %b %H:%M:%S}"
+    return f"{here:%H:%M:%S}{_zone(here)}" if today else f"{here:%d %b %H:%M:%S}{_zone(here)}"
+
+
+def _zone(here: datetime) -> str:
+    face = here.replace(tzinfo=None)
+    comes_twice = face.replace(fold=0).timestamp() != face.replace(fold=1).timestamp()
+    return f" {here:%Z}" if comes_twice else ""
 
 
 def utc(moment: datetime) -> str:

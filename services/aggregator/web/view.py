@@ -122,7 +122,7 @@ def status_of(state: State, circumstances: Circumstances, beamline: str, topolog
     """The whole page as data."""
     now = circumstances.now
     letters = sorted(state.dead_letters.values(), key=lambda letter: letter.at, reverse=True)
-    rejections = sorted(state.rejections.values(), key=lambda r: r.event.answered_at, reverse=True)
+    rejections = sorted(state.rejections.values(), key=lambda r: r.heard_at, reverse=True)
     return StatusView(
         beamline=beamline,
         shadow=topology.shadow,
@@ -191,7 +191,7 @@ def runs_of(status: StatusView) -> list[RunView]:
 
 
 def _newest_first(runs: Iterable[RunRecord]) -> list[RunRecord]:
-    return sorted(runs, key=lambda run: run.at.timestamp() if run.at else 0.0, reverse=True)
+    return sorted(runs, key=lambda run: run.last_at, reverse=True)
 
 
 def _run(run: RunRecord, trace_id: str | None) -> RunView:
@@ -234,7 +234,7 @@ def _rejection(rejection: Rejection, now: datetime, topology: Topology) -> Rejec
     event = rejection.event
     return RejectionView(
         at=event.answered_at,
-        recent=now - event.answered_at < RECENT,
+        recent=now - rejection.heard_at < RECENT,
         reason=event.reason,
         remedy=event.remedy,
         beamline=event.beamline,

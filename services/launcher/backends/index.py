@@ -1,12 +1,15 @@
 """The runs whose end is not published yet, remembered across restarts of the launcher: one file each."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from anyio import to_thread
 
+from services.launcher.payload import wrapper
 from services.launcher.remembered import recall, remember
-from services.launcher.runs import Job, RunDirectory
+from services.launcher.runs import SILENT_S, Job, RunDirectory
+from shared.clock import SignsOfLife
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,19 @@ class IndexedBackend:
     Attributes:
         index: the runs whose end is not published.
         python: interpreter of the wrapper, where runs happen.
+        signs: of the runs, as far as this launcher has seen them.
     """
 
     index: RunIndex
     python: Path
+    signs: SignsOfLife = field(default_factory=SignsOfLife, kw_only=True)
+
+    def hears(self, job: Job) -> bool:
+        """Whether the run's wrapper has said lately that it lives; if not, its place is to be asked."""
+        sign = RunDirectory(job.directory).sign(wrapper.CLAIM)
+        if sign is None:
+            return False
+        return self.signs.silence_s(job.run_id, "wrapper", sign, max(0.0, time.time() - sign / 1e9)) < SILENT_S
 
     async def adopt(self) -> list[Job]:
         """See ``Backend``. No place is asked."""
@@ -51,3 +63,4 @@ class IndexedBackend:
         """See ``Backend``. What a place keeps of a run, it forgets by itself."""
         await to_thread.run_sync(RunDirectory(job.directory).mark_published)
         await to_thread.run_sync(self.index.remove, job)
+        self.signs.forget(job.run_id)

@@ -4,9 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from anyio import to_thread
 
@@ -59,7 +57,22 @@ class LocalBackend(IndexedBackend):
 
     async def status(self, job: Job) -> RunStatus | None:
         """See ``Backend``. What the wrapper wrote at its end is read first; a wrapper that vanished is lost."""
-        return await to_thread.run_sync(_status, job)
+        return await to_thread.run_sync(self._status, job)
+
+    def _status(self, job: Job) -> RunStatus | None:
+        directory = RunDirectory(job.directory)
+        if (ending := directory.ending()) is not None:
+            return RunStatus(ending.state, ending.steps, ending)
+        claim, steps = directory.claim(), directory.steps()
+        if claim is None:
+            return RunStatus(RunState.QUEUED) if directory.job() else None
+        if _lives(claim) if claim.host == socket.gethostname() else self._is_heard_elsewhere(job):
+            return RunStatus(RunState.RUNNING, steps)
+        return _lost(directory, claim, steps)
+
+    def _is_heard_elsewhere(self, job: Job) -> bool:
+        sign = RunDirectory(job.directory).sign(wrapper.CLAIM)
+        return sign is not None and self.signs.silence_s(job.run_id, "wrapper", sign) < SILENT_S
 
     async def cancel(self, job: Job) -> None:
         """See ``Backend``. A wrapper that claims the run just now either sees the end or is seen here."""
@@ -74,21 +87,8 @@ class LocalBackend(IndexedBackend):
         return await to_thread.run_sync(RunDirectory(job.directory).text, wrapper.OWN_LOG)
 
 
-def _status(job: Job) -> RunStatus | None:
-    directory = RunDirectory(job.directory)
-    if (ending := directory.ending()) is not None:
-        return RunStatus(ending.state, ending.steps, ending)
-    claim, steps = directory.claim(), directory.steps()
-    if claim is None:
-        return RunStatus(RunState.QUEUED) if directory.job() else None
-    if _lives(claim, directory.path / wrapper.CLAIM):
-        return RunStatus(RunState.RUNNING, steps)
-    return _lost(directory, claim, steps)
-
-
-def _lives(claim: Claim, sign: Path | None = None) -> bool:
-    if claim.host != socket.gethostname():
-        return sign is not None and time.time() - sign.stat().st_mtime < SILENT_S
+def _lives(claim: Claim) -> bool:
+    """Whether a wrapper of this machine is there."""
     return claim.boot_id == wrapper.boot_id() and watch.start_ticks(claim.pid) == claim.start_ticks
 
 

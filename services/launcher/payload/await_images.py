@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 
 POLL_S = 0.5
+STILL_S = 10.0  # longest step that counts as waiting; a longer one means that the machine stood still
 DATA = "/entry/data"
 MASTERS = {".h5", ".hdf5", ".nxs"}
 
@@ -66,14 +67,16 @@ def look(master: str) -> tuple[int, str]:
 
 def main(master: str, expected: str, deadline_s: str, target: str) -> None:
     """Wait, and say how many there are; end with a message if the last one does not come."""
-    begun = time.monotonic()
+    last_look, waited_s = time.monotonic(), 0.0
     while (found := look(master))[0] < int(expected):
-        if time.monotonic() - begun > float(deadline_s):
+        waited_s += min(time.monotonic() - last_look, STILL_S)
+        last_look = time.monotonic()
+        if waited_s > float(deadline_s):
             count, why = found
             raise SystemExit(f"{count} of {expected} images in {master} after waiting {deadline_s} s{why}")
         time.sleep(POLL_S)
     draft = Path(f"{target}.draft")
-    draft.write_text(json.dumps({"n_images": found[0], "waited_s": round(time.monotonic() - begun, 2)}))
+    draft.write_text(json.dumps({"n_images": found[0], "waited_s": round(waited_s, 2)}))
     draft.replace(target)
 
 

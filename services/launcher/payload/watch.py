@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ALIVE_INTERVAL_S = 5.0
 MEMORY_INTERVAL_S = 1.0
+STILL_S = 10.0  # longest pause between two looks; a longer one means that all stood still, the programs, too
 GB = 1e9
 PAGE = os.sysconf("SC_PAGE_SIZE")
 START_TICKS, RESIDENT_PAGES = 19, 21  # fields of /proc/PID/stat behind the program's name
@@ -78,12 +80,15 @@ class Watch:
     Args:
         job: the content of job.json.
         claim: the file whose age says how long ago the run was alive.
+        monotonic: time that no clock spoils; it may go on while a machine is suspended, or a job of Slurm [s].
     """
 
-    def __init__(self, job: dict[str, Any], claim: Path) -> None:
+    def __init__(self, job: dict[str, Any], claim: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._job = job
         self._claim = claim
-        self._end = time.monotonic() + job["time_limit_s"]
+        self._monotonic = monotonic
+        self._last_look = monotonic()
+        self._end = self._last_look + job["time_limit_s"]
         self._next_sign = self._next_look = 0.0
         self._told = ""
         signal.signal(signal.SIGTERM, self._listen)
@@ -96,13 +101,17 @@ class Watch:
         """Raises StoppedError when the run has to end; a session is that of a program that runs."""
         if self._told:
             raise StoppedError("cancelled", f"stopped by {self._told}")
-        if time.monotonic() > self._end:
+        now = self._monotonic()
+        if now - self._last_look > STILL_S:
+            self._end += now - self._last_look
+        self._last_look = now
+        if now > self._end:
             raise StoppedError("timed out", f"not done within the time limit of {self._job['time_limit_s']:g} s")
-        if session is not None and time.monotonic() > self._next_look:
+        if session is not None and now > self._next_look:
             self._check_memory(session)
-            self._next_look = time.monotonic() + MEMORY_INTERVAL_S
-        if time.monotonic() > self._next_sign:
-            self._next_sign = time.monotonic() + ALIVE_INTERVAL_S
+            self._next_look = now + MEMORY_INTERVAL_S
+        if now > self._next_sign:
+            self._next_sign = now + ALIVE_INTERVAL_S
             os.utime(self._claim)
 
     def _check_memory(self, session: int) -> None:

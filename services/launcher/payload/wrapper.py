@@ -102,14 +102,14 @@ class Run:
 
     def _step(self, step: dict[str, Any], watch: Watch) -> str | None:
         """Run one program; what is wrong with what it did, if anything."""
-        begun = time.time()
-        record = {"name": step["name"], "state": "failed", "begun_at": begun}
+        begun = time.monotonic()
+        record = {"name": step["name"], "state": "failed", "begun_at": time.time()}
         self.steps.append(record)
         try:
             fault = self._fault(step, self._execute(step, watch), watch)
             record["state"] = "failed" if fault else "done"
         finally:
-            record["seconds"] = round(time.time() - begun, 3)
+            record["seconds"] = round(time.monotonic() - begun, 3)
             self._tell(record)
         return fault
 

@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 
 from anyio import to_thread
 
@@ -14,7 +13,7 @@ from services.launcher.backends.kubernetes.reading import OUT_OF_MEMORY, Pod, ra
 from services.launcher.backends.scripts import prepare_with_scripts, wrapper_of
 from services.launcher.payload import wrapper
 from services.launcher.runs import SILENT_S, Ending, Job, RunDirectory, RunStatus
-from shared.messages import RunState, now
+from shared.messages import RunState
 
 CREATED, CANCEL, CANCELLED = "kubernetes.json", "cancel", "cancelled"
 log = logging.getLogger(__name__)
@@ -70,7 +69,7 @@ class KubernetesBackend(IndexedBackend):
             return None
         if not (directory.path / CREATED).exists():
             return RunStatus(RunState.QUEUED)
-        if directory.is_heard:
+        if self.hears(job):
             return RunStatus(RunState.RUNNING, directory.steps())
         return await self._asked(job, directory)
 
@@ -79,7 +78,7 @@ class KubernetesBackend(IndexedBackend):
         name = job_name(job.run_id)
         found, pods = await self.cluster.job(name), await self.cluster.pods(name)
         claimed = directory.claim() is not None
-        said = read(found, pods, claimed=claimed, cancelled=_is_cancelled(directory), silent=not directory.is_heard)
+        said = read(found, pods, claimed=claimed, cancelled=_is_cancelled(directory), silent=not self.hears(job))
         if said.state.terminal:
             await self._end(job, said, pods)
         if (ending := directory.ending()) is not None:
@@ -107,7 +106,7 @@ class KubernetesBackend(IndexedBackend):
 
     async def _explained_failure(self, job: Job, ending: Ending) -> RunStatus:
         pods = await self.cluster.pods(job_name(job.run_id))
-        if any(pod.lives for pod in pods) and now() - ending.ended_at < timedelta(seconds=SILENT_S):
+        if any(pod.lives for pod in pods) and self.signs.silence_s(job.run_id, "exit") < SILENT_S:
             return RunStatus(RunState.RUNNING, ending.steps)  # the reason is known once the container has ended
         if ran_out_of_memory(pods):
             ending = ending.model_copy(update={"reason": f"{OUT_OF_MEMORY}: {ending.reason}"})

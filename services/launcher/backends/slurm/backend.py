@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from dataclasses import dataclass, field
 
 import anyio
@@ -30,11 +29,9 @@ class SlurmBackend(IndexedBackend):
 
     Attributes:
         slurm: which is asked.
-        ended: when a run's job was first seen to be over, by run [monotonic s].
     """
 
     slurm: Slurmrestd
-    ended: dict[str, float] = field(default_factory=dict)
     submitting: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def submit(self, job: Job) -> None:
@@ -54,9 +51,11 @@ class SlurmBackend(IndexedBackend):
         """The job whose submission was answered by nobody."""
         await self.slurm.negotiated()
         if await to_thread.run_sync(wrapper.write_once, job.directory / ASKED, {"name": job.run_id}):
+            self._asked_ago_s(job)
             return None
         known = await self.slurm.jobs_named(job.run_id)
         await to_thread.run_sync((job.directory / ASKED).touch)
+        self._asked_ago_s(job)
         return next((found.job_id for found in known if found.state != "CANCELLED"), None)
 
     async def _asked_for(self, job: Job) -> int:
@@ -95,13 +94,12 @@ class SlurmBackend(IndexedBackend):
 
     async def _asked(self, job: Job, job_id: int, directory: RunDirectory) -> RunStatus:
         """What Slurm says; a last word of the wrapper that came meanwhile wins."""
-        if directory.is_heard:
+        if self.hears(job):
             return directory.under_way()
         found = await self.slurm.job(job_id)
         if found is None or found.ended:
             await self._end(job, job_id, found)
         if (ending := directory.ending()) is not None:
-            self.ended.pop(job.run_id, None)
             return await self._judged(directory, ending)
         return directory.under_way(waits_for(found) if found else None)
 
@@ -118,8 +116,7 @@ class SlurmBackend(IndexedBackend):
 
     async def _end(self, job: Job, job_id: int, found: SlurmJob | None) -> None:
         """Write the end in the wrapper's place, unless its own may still be on the way through the file system."""
-        first_seen = self.ended.setdefault(job.run_id, time.monotonic())
-        if time.monotonic() - first_seen < self.slurm.settings.file_delay_s:
+        if self.signs.silence_s(job.run_id, "over") < self.slurm.settings.file_delay_s:
             return
         directory = RunDirectory(job.directory)
         state, reason = end_of(found, job_id)
@@ -143,15 +140,19 @@ class SlurmBackend(IndexedBackend):
         Raises:
             BackendDownError: Slurm is away, or may have such a submission in hand.
         """
-        job_id, asked = _job_id(RunDirectory(job.directory)), job.directory / ASKED
-        if asked.exists():
+        job_id = _job_id(RunDirectory(job.directory))
+        if (job.directory / ASKED).exists():
             named = [found.job_id for found in await self.slurm.jobs_named(job.run_id) if not found.ended]
             for each in named:
                 await self.slurm.cancel(each)
-            if job_id is None and not named and time.time() - asked.stat().st_mtime < self._late_s:
+            if job_id is None and not named and self._asked_ago_s(job) < self._late_s:
                 raise BackendDownError("cancelled; Slurm has not told yet whether it made a job of it")
         if (job.directory / CANCEL).exists():
             (job.directory / CANCEL).rename(job.directory / CANCELLED)
+
+    def _asked_ago_s(self, job: Job) -> float:
+        """How long ago Slurm was asked for a job, as far as this launcher has seen [s]."""
+        return self.signs.silence_s(job.run_id, "asked", RunDirectory(job.directory).sign(ASKED) or 0)
 
     @property
     def _late_s(self) -> float:
