@@ -192,7 +192,7 @@ def sentences(*beats, stamp_s: float | None = 0.0):
 def test_a_clock_that_was_put_is_told_once_for_its_machine():
     said = sentences(*(beat(service, instance=f"ws001:{i}", clock_jump=JUMP) for i, service in enumerate(SERVICES)))
 
-    assert said == ["The clock of ws001 was put ahead by 24 h 0 min, at 24 Nov 03:00:00 UTC by its new time."]
+    assert said == ["The clock of ws001 was put ahead by 1 d 0 h, at 24 Nov 03:00:00 UTC by its new time."]
 
 
 def test_a_machine_and_a_process_that_stood_still_are_told_apart():
