@@ -151,7 +151,7 @@ class SlurmBackend(IndexedBackend):
             (job.directory / CANCEL).rename(job.directory / CANCELLED)
 
     def _asked_ago_s(self, job: Job) -> float:
-        """How long ago Slurm was asked for a job, as far as this launcher has seen [s]."""
+        """How long ago Slurm was asked for a job [s]; counts from the first call after it was asked."""
         return self.signs.silence_s(job.run_id, "asked", RunDirectory(job.directory).sign(ASKED) or 0)
 
     @property
