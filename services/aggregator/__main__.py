@@ -12,6 +12,7 @@ from services.aggregator.settings import Settings
 from services.aggregator.state import State, fold
 from services.aggregator.web.app import Page, make_app
 from shared.database import open_database
+from shared.retention import tidy_for_ever
 from shared.service import Inbox, Member, join, run, work
 from shared.web import serve_http
 
@@ -42,7 +43,7 @@ async def main() -> None:
         page = Page(board, member.pulse, settings.beamline, settings.topology, settings.broker.url, settings.trace_url)
         member.tasks.start_soon(serve_http, make_app(page), settings.page_host, settings.page_port)
         member.tasks.start_soon(board.close_when_cancelled)
-        member.tasks.start_soon(history.prune_for_ever)
+        member.tasks.start_soon(tidy_for_ever, history.kinds())
         await listen(member, settings, history, board)
         await work(member)
 

@@ -18,6 +18,8 @@ class Settings(ServiceSettings):
     database_url: str = Field(
         default="sqlite+aiosqlite:///state/aggregator.db", description="SQLAlchemy URL of the history"
     )
-    history_days: PositiveFloat = Field(default=7, description="how long an event stays in the history [days]")
+    history_days: PositiveFloat = Field(
+        default=7, description="events stay in the history for so many days of work [days]"
+    )
     n_collections: PositiveInt = Field(default=200, description="data collections shown and kept in memory")
     prefetch: PositiveInt = Field(default=32, description="messages of one type in hand at a time")

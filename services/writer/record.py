@@ -1,5 +1,7 @@
 """What every message leaves in the database: each once, however often it comes, in whatever order."""
 
+import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,6 +23,7 @@ from shared.messages import (
 )
 from shared.transactions import Transactions
 
+log = logging.getLogger(__name__)
 Row = dict[str, Any]
 SPOT_COLUMNS = [name for name in ImageSpots.model_fields if name != "image"]
 N_RECORDED = select(
@@ -30,6 +33,9 @@ N_RECORDED = select(
     .scalar_subquery(),
     collections.c.number_of_images,
 ).where(collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id"))
+GONE = select(collections.c.images_removed_at).where(
+    collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id")
+)
 CELL_COLUMNS = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
 
 
@@ -38,22 +44,35 @@ class Record:
 
     Attributes:
         deadline_s: a grid is waited for so long after its last image was due [s].
+        keep: collections are forgotten after so long; None: never.
     """
 
-    def __init__(self, transactions: Transactions, deadline_s: float) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        deadline_s: float,
+        keep: timedelta | None = None,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._transactions = transactions
         self.deadline_s = deadline_s
+        self.keep = keep
+        self._clock = clock
 
     async def accept(self, message: CollectionAccepted, traceparent: str | None) -> None:
-        """A collection has begun."""
-        row = {**_named(message.collection.ref, traceparent), **_accepted(message, self.deadline_s)}
+        """A collection has begun; not one that is forgotten by now, which would be taken for new and centred."""
+        ref = message.collection.ref
+        if self.keep and message.answered_at < self._clock() - self.keep:
+            log.warning(f"collection {ref} was accepted on {message.answered_at:%Y-%m-%d}: too long ago to be recorded")
+            return
+        row = {**self._named(ref, traceparent), **_accepted(message, self.deadline_s)}
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def end(self, message: CollectionEnded, traceparent: str | None) -> None:
         """A collection has ended, perhaps before it is known to have begun."""
         wait_s = 0 if message.outcome == "aborted" else self.deadline_s
         row = {
-            **_named(message.collection, traceparent),
+            **self._named(message.collection, traceparent),
             "ended_at": message.answered_at,
             "outcome": message.outcome,
             "deadline": message.answered_at + timedelta(seconds=wait_s),
@@ -61,31 +80,37 @@ class Record:
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
-        """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole."""
+        """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole.
+
+        Of a collection whose images were removed no more are taken: a part of them would pass for what there is.
+        """
         ref, dialect, of_grid = message.collection, self._transactions.dialect, message.experiment == "gridscan"
+        key, named = {"beamline": ref.beamline, "id": ref.id}, self._named(ref, traceparent)
         failed = [_image(message, image) for image in message.failed]
         found = [_image(message, image) for image in message.found]
 
         async def work(connection: AsyncConnection) -> bool:
-            await self._know(connection, {**_named(ref, traceparent), "unreported": of_grid})
+            await self._know(connection, {**named, "unreported": of_grid, "images_since": named["recorded_at"]})
+            if gone_at := await connection.scalar(GONE, key):
+                log.warning(f"images of collection {ref} came after they were removed on {gone_at:%Y-%m-%d}")
+                return False
             if failed:
                 await connection.execute(_failures(dialect), failed)
             if found:
                 await connection.execute(_findings(dialect), found)
             if not of_grid:
                 return False
-            recorded = await connection.execute(N_RECORDED, {"beamline": ref.beamline, "id": ref.id})
-            n_recorded, n_images = recorded.one()
+            n_recorded, n_images = (await connection.execute(N_RECORDED, key)).one()
             return bool(n_recorded == n_images)
 
         return await self._transactions.write(work)
 
     async def add_processing(self, result: ProcessingResult, traceparent: str | None) -> datetime:
         """The end of a run; returns when it was first recorded."""
-        recorded_at = now()
+        recorded_at = self._clock()
 
         async def work(connection: AsyncConnection) -> datetime:
-            known = {**_named(result.run.collection, traceparent), "unreported": False}
+            known = {**self._named(result.run.collection, traceparent), "unreported": False}
             await self._once(connection, collections, [known])
             await self._once(connection, processing_results, [_run(result, recorded_at, traceparent)])
             first = await connection.scalar(
@@ -103,15 +128,15 @@ class Record:
     async def _once(self, connection: AsyncConnection, table: Table, rows: list[Row]) -> None:
         await connection.execute(insert_once(self._transactions.dialect, table), rows)
 
-
-def _named(ref: CollectionRef, traceparent: str | None) -> Row:
-    return {
-        "beamline": ref.beamline,
-        "id": ref.id,
-        "visit": ref.visit,
-        "traceparent": traceparent,
-        "unreported": True,
-    }
+    def _named(self, ref: CollectionRef, traceparent: str | None) -> Row:
+        return {
+            "beamline": ref.beamline,
+            "id": ref.id,
+            "visit": ref.visit,
+            "traceparent": traceparent,
+            "unreported": True,
+            "recorded_at": self._clock(),
+        }
 
 
 def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
@@ -130,7 +155,10 @@ def _accepted(message: CollectionAccepted, deadline_s: float) -> Row:
 
 @cache
 def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
-    """Fill in what was not known of a collection, keep what was. The earlier deadline counts; rotations owe nothing."""
+    """Fill in what was not known of a collection, keep what was. The earlier deadline counts.
+
+    Rotations owe nothing, nor do collections whose images were removed; those have none again.
+    """
     known = collections.c
 
     def changes(new: Incoming) -> dict[str, ColumnElement[Any]]:
@@ -140,7 +168,10 @@ def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
         if "deadline" in columns:
             earlier = or_(known.deadline.is_(None), new["deadline"] < known.deadline)
             filled["deadline"] = case((earlier, new["deadline"]), else_=known.deadline)
-        owed = case((known.experiment == "rotation", false()), else_=new["unreported"])
+        gone = known.images_removed_at.is_not(None)
+        if "images_since" in columns:
+            filled["images_since"] = case((gone, known.images_since), else_=filled["images_since"])
+        owed = case((known.experiment == "rotation", false()), (gone, false()), else_=new["unreported"])
         return filled | {"unreported": owed}
 
     return upsert(dialect, collections, changes)
