@@ -1,7 +1,7 @@
 """The journal: every event stands in the database before it is acknowledged, so that a restart forgets nothing."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -61,9 +61,12 @@ class History:
         n_collections: the images of so many data collections stay, those heard of last.
     """
 
-    def __init__(self, engine: AsyncEngine, keep: timedelta, n_collections: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, keep: timedelta, n_collections: int, clock: Callable[[], datetime] = now
+    ) -> None:
         self.keep = keep
         self.n_collections = n_collections
+        self._clock = clock
         self._engine = engine
         self._transactions = Transactions(engine, patience_s=0)
         self._limit = aged(self._transactions, E.at, keep)
@@ -102,7 +105,7 @@ class History:
 
     async def replay(self) -> AsyncIterator[Heard]:
         """Everything worth folding again, in the order it was heard; not what is left of a removal cut short."""
-        until = await self._limit(now())
+        until = await self._limit(self._clock())
         newest = list(await self._transactions.read(self._newest))
         wanted = select(events).where(or_(E.collection.is_(None), E.collection.in_(newest)))
         if until:
