@@ -36,7 +36,7 @@ class Look:
         files_mib: by file.
         free_mib: of the file, to be used again.
         questions_ms: median CPU time of each.
-        removal: of one hourly round: rows, batches, seconds without pauses, median CPU time and longest time of a batch.
+        removal: of one hourly round: rows, batches, seconds without pauses, a batch's median CPU and longest time.
     """
 
     days: int
