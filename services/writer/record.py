@@ -32,11 +32,13 @@ N_RECORDED = select(
     .where(images.c.image < collections.c.number_of_images)
     .scalar_subquery(),
     collections.c.number_of_images,
+    collections.c.images_removed_at,
 ).where(collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id"))
-GONE = select(collections.c.images_removed_at).where(
-    collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id")
-)
 CELL_COLUMNS = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
+
+
+class _GoneError(Exception):
+    """The images of a collection were removed."""
 
 
 class Record:
@@ -91,19 +93,20 @@ class Record:
 
         async def work(connection: AsyncConnection) -> bool:
             await self._know(connection, {**named, "unreported": of_grid, "images_since": named["recorded_at"]})
-            if gone_at := await connection.scalar(GONE, key):
-                log.warning(f"images of collection {ref} came after they were removed on {gone_at:%Y-%m-%d}")
-                return False
             if failed:
                 await connection.execute(_failures(dialect), failed)
             if found:
                 await connection.execute(_findings(dialect), found)
-            if not of_grid:
-                return False
-            n_recorded, n_images = (await connection.execute(N_RECORDED, key)).one()
-            return bool(n_recorded == n_images)
+            n_recorded, n_images, gone_at = (await connection.execute(N_RECORDED, key)).one()
+            if gone_at:
+                raise _GoneError(f"images of collection {ref} came after they were removed on {gone_at:%Y-%m-%d}")
+            return bool(of_grid and n_recorded == n_images)
 
-        return await self._transactions.write(work)
+        try:
+            return await self._transactions.write(work)
+        except _GoneError as gone:
+            log.warning("%s", gone)
+            return False
 
     async def add_processing(self, result: ProcessingResult, traceparent: str | None) -> datetime:
         """The end of a run; returns when it was first recorded."""
