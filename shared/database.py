@@ -2,16 +2,44 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
-from sqlalchemy import Text, event, make_url
+from sqlalchemy import Connection, Dialect, Double, MetaData, Text, event, inspect, make_url
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateColumn
+from sqlalchemy.types import TypeDecorator
 
 LongText = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 """Text of any length; MariaDB's TEXT ends at 64 KiB."""
+SQLITE = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=10000",  # [ms]
+    "foreign_keys=ON",
+    "journal_size_limit=16777216",  # [bytes] that the -wal file keeps once its content is in the database
+    "secure_delete=OFF",  # Debian's SQLite overwrites what is deleted: removal of long texts takes nine times as long
+)
+
+
+class UnixMoment(TypeDecorator[datetime]):
+    """A moment, stored as seconds since 1970, UTC."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:
+        """From any zone."""
+        del dialect
+        return value.timestamp() if value else None
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:
+        """In UTC."""
+        del dialect
+        return None if value is None else datetime.fromtimestamp(value, UTC)
 
 
 @asynccontextmanager
@@ -36,8 +64,22 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
 
 
+def complete(connection: Connection, metadata: MetaData) -> None:
+    """Make the tables, columns and indexes that are missing; a column that is added later must be nullable."""
+    metadata.create_all(connection)
+    there = inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                definition = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection type
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+    for pragma in SQLITE:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from copy import copy
 from typing import TypeVar
 
 import anyio
@@ -54,6 +55,12 @@ class Transactions:
     def dialect(self) -> str:
         """SQLAlchemy's name of the database's dialect."""
         return self._engine.dialect.name
+
+    def once(self) -> "Transactions":
+        """The same database in the same turns, for work that is tried once, since it is done later as well."""
+        impatient = copy(self)
+        impatient._patience_s = 0  # noqa: SLF001 - its own
+        return impatient
 
     async def write(self, work: Work[T]) -> T:
         """Run and commit. The first statement of the work must write: it takes the lock that the rest relies on.

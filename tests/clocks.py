@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.clock import TICK_S, Clock, Reading
+from shared.clock import TICK_S, Clock, Deadlines, Reading
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR, DAY = 3600.0, 86400.0
@@ -49,6 +49,11 @@ class Machine:
         self.wall_s += seconds
         self.machine_s += seconds
         self.running_s += running_s
+
+
+def standing_at(moment: datetime) -> Deadlines:
+    """Deadlines for a moment that lasts."""
+    return Deadlines(Machine(moment.timestamp()).clock)
 
 
 EVENTS: dict[str, Callable[[Machine], object]] = {

@@ -14,6 +14,7 @@ from services.aggregator.state import State, fold
 from services.aggregator.web.app import Page, make_app
 from shared.database import open_database
 from shared.messages import now
+from shared.retention import tidy_for_ever
 from shared.service import Inbox, Member, join, run, work
 from shared.web import serve_http
 
@@ -63,7 +64,7 @@ async def main() -> None:
         )
         member.tasks.start_soon(serve_http, make_app(page), settings.page_host, settings.page_port)
         member.tasks.start_soon(board.close_when_cancelled)
-        member.tasks.start_soon(history.prune_for_ever)
+        member.tasks.start_soon(tidy_for_ever, history.kinds())
         inboxes = settings.topology.is_inbox
         member.tasks.start_soon(watch, settings.monitor, settings.broker, inboxes, board.show_broker)
         await listen(member, settings, history, board)

@@ -50,7 +50,9 @@ class Settings(ServiceSettings):
     database_url: str = Field(
         default="sqlite+aiosqlite:///state/aggregator.db", description="SQLAlchemy URL of the history"
     )
-    history_days: PositiveFloat = Field(default=7, description="how long an event stays in the history [days]")
+    history_days: PositiveFloat = Field(
+        default=7, description="events stay in the history for so many days of work [days]"
+    )
     n_collections: PositiveInt = Field(default=200, description="data collections shown and kept in memory")
     prefetch: PositiveInt = Field(default=32, description="messages of one type in hand at a time")
     monitor: MonitorSettings = Field(default_factory=MonitorSettings, description="how the broker is: its Jolokia")

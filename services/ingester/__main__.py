@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from services.ingester.gda import Announced
@@ -11,6 +12,7 @@ from services.ingester.memory import Memory
 from services.ingester.settings import Settings, ZocaloSettings
 from shared.database import open_database
 from shared.messages import CollectionStarts, RunRecipes
+from shared.retention import tidy_for_ever
 from shared.service import Inbox, Member, body_as, join, run, work
 from shared.transactions import Transactions
 
@@ -21,6 +23,7 @@ async def main() -> None:
     async with open_database(settings.database_url) as engine, join("ingester", settings) as member:
         memory = Memory(engine)
         await memory.prepare()
+        member.tasks.start_soon(tidy_for_ever, memory.kinds(timedelta(days=settings.announcements_days)))
         handler = partial(ingest, memory=memory, settings=settings)
         source = settings.topology.source(CollectionStarts, "ingester")
         await member.listen(Inbox(source, Announced.of, handler, prefetch=1))

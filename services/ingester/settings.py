@@ -32,6 +32,9 @@ class Settings(ServiceSettings):
         default="sqlite+aiosqlite:///state/ingester.db",
         description="where announcements are remembered (SQLAlchemy URL)",
     )
+    announcements_days: float = Field(
+        default=400, ge=1, description="announcements are remembered for so many days of work [days]"
+    )
     rotation_spots: bool = Field(
         default=True, description="find the spots of every rotation image, too, whenever no grid scan waits"
     )

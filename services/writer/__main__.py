@@ -1,5 +1,6 @@
 """Wiring of the writer."""
 
+from datetime import timedelta
 from functools import partial
 from typing import get_args
 
@@ -10,10 +11,12 @@ from services.writer.handler import record_collection, record_end, record_proces
 from services.writer.migrations import upgrade
 from services.writer.publisher import Bell, Publisher
 from services.writer.record import Record
+from services.writer.removal import Removal
 from services.writer.settings import Settings
 from shared.clock import Deadlines
 from shared.database import open_database
 from shared.messages import CollectionAccepted, CollectionEnded, PipelineFamily, ProcessingResult, SpotsFound
+from shared.retention import tidy_for_ever
 from shared.service import Inbox, Member, body_as, join, run, work
 from shared.transactions import Transactions
 
@@ -22,8 +25,9 @@ async def write_results(member: Member, engine: AsyncEngine, settings: Settings)
     """Bring the database up to date, then subscribe to everything that is to be recorded."""
     transactions = Transactions(engine, settings.database_patience_s)
     await upgrade(transactions)
+    keep_images, keep_results = timedelta(days=settings.images_days), timedelta(days=settings.results_days)
     deadlines, bell = Deadlines(), Bell()
-    record = Record(transactions, settings.deadline_s, deadlines)
+    record = Record(transactions, settings.deadline_s, keep_results, deadlines)
     publisher = Publisher(
         member.bus,
         Grids(transactions),
@@ -35,6 +39,7 @@ async def write_results(member: Member, engine: AsyncEngine, settings: Settings)
         deadlines=deadlines,
     )
     member.tasks.start_soon(publisher.run, settings.look_interval_s)
+    member.tasks.start_soon(tidy_for_ever, Removal(transactions).kinds(keep_images, keep_results))
     source, prefetch = partial(settings.topology.source, service="writer"), settings.prefetch
 
     accepted = partial(record_collection, record=record, bell=bell)

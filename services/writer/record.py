@@ -1,6 +1,7 @@
 """What every message leaves in the database: each once, however often it comes, in whatever order."""
 
-from datetime import datetime
+import logging
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -18,10 +19,10 @@ from shared.messages import (
     ImageSpots,
     ProcessingResult,
     SpotsFound,
-    now,
 )
 from shared.transactions import Transactions
 
+log = logging.getLogger(__name__)
 Row = dict[str, Any]
 SPOT_COLUMNS = [name for name in ImageSpots.model_fields if name != "image"]
 N_RECORDED = select(
@@ -30,8 +31,13 @@ N_RECORDED = select(
     .where(images.c.image < collections.c.number_of_images)
     .scalar_subquery(),
     collections.c.number_of_images,
+    collections.c.images_removed_at,
 ).where(collections.c.beamline == bindparam("beamline"), collections.c.id == bindparam("id"))
 CELL_COLUMNS = ("cell_a", "cell_b", "cell_c", "cell_alpha", "cell_beta", "cell_gamma")
+
+
+class _GoneError(Exception):
+    """The images of a collection were removed."""
 
 
 class Record:
@@ -40,26 +46,38 @@ class Record:
     Attributes:
         deadline_s: a grid is waited for so long after its last image was due [s], counted from when its announcement
             came here: the ingester's clock is another.
+        keep: collections are forgotten after so long; None: never.
     """
 
-    def __init__(self, transactions: Transactions, deadline_s: float, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        deadline_s: float,
+        keep: timedelta | None = None,
+        deadlines: Deadlines | None = None,
+    ) -> None:
         self._transactions = transactions
         self._deadlines = deadlines or Deadlines()
         self.deadline_s = deadline_s
+        self.keep = keep
 
     async def accept(self, message: CollectionAccepted, traceparent: str | None) -> None:
-        """A collection has begun."""
+        """A collection has begun; not one that is forgotten by now, which would be taken for new and centred."""
         collection = message.collection
+        if self.keep and message.answered_at < self._deadlines.clock.now() - self.keep:
+            said = f"{message.answered_at:%Y-%m-%d}: too long ago to be recorded"
+            log.warning(f"collection {collection.ref} was accepted on {said}")
+            return
         wait_s = collection.number_of_images * collection.exposure_s + self.deadline_s
         deadline = self._deadlines.agree(str(collection.ref), wait_s)
-        row = {**_named(collection.ref, traceparent), **_accepted(message), "deadline": deadline}
+        row = {**self._named(collection.ref, traceparent), **_accepted(message), "deadline": deadline}
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def end(self, message: CollectionEnded, traceparent: str | None) -> None:
         """A collection has ended, perhaps before it is known to have begun."""
         wait_s = 0 if message.outcome == "aborted" else self.deadline_s
         row = {
-            **_named(message.collection, traceparent),
+            **self._named(message.collection, traceparent),
             "ended_at": message.answered_at,
             "outcome": message.outcome,
             "deadline": self._deadlines.agree(str(message.collection), wait_s),
@@ -67,31 +85,38 @@ class Record:
         await self._transactions.write(lambda connection: self._know(connection, row))
 
     async def add_spots(self, message: SpotsFound, traceparent: str | None) -> bool:
-        """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole."""
+        """A block of images, perhaps of a collection not known yet; returns whether they make a grid's record whole.
+
+        Of a collection whose images were removed no more are taken: a part of them would pass for what there is.
+        """
         ref, dialect, of_grid = message.collection, self._transactions.dialect, message.experiment == "gridscan"
+        key, named = {"beamline": ref.beamline, "id": ref.id}, self._named(ref, traceparent)
         failed = [_image(message, image) for image in message.failed]
         found = [_image(message, image) for image in message.found]
 
         async def work(connection: AsyncConnection) -> bool:
-            await self._know(connection, {**_named(ref, traceparent), "unreported": of_grid})
+            await self._know(connection, {**named, "unreported": of_grid, "images_since": named["recorded_at"]})
             if failed:
                 await connection.execute(_failures(dialect), failed)
             if found:
                 await connection.execute(_findings(dialect), found)
-            if not of_grid:
-                return False
-            recorded = await connection.execute(N_RECORDED, {"beamline": ref.beamline, "id": ref.id})
-            n_recorded, n_images = recorded.one()
-            return bool(n_recorded == n_images)
+            n_recorded, n_images, gone_at = (await connection.execute(N_RECORDED, key)).one()
+            if gone_at:
+                raise _GoneError(f"images of collection {ref} came after they were removed on {gone_at:%Y-%m-%d}")
+            return bool(of_grid and n_recorded == n_images)
 
-        return await self._transactions.write(work)
+        try:
+            return await self._transactions.write(work)
+        except _GoneError as gone:
+            log.warning("%s", gone)
+            return False
 
     async def add_processing(self, result: ProcessingResult, traceparent: str | None) -> datetime:
         """The end of a run; returns when it was first recorded."""
-        recorded_at = now()
+        recorded_at = self._deadlines.clock.now()
 
         async def work(connection: AsyncConnection) -> datetime:
-            known = {**_named(result.run.collection, traceparent), "unreported": False}
+            known = {**self._named(result.run.collection, traceparent), "unreported": False}
             await self._once(connection, collections, [known])
             await self._once(connection, processing_results, [_run(result, recorded_at, traceparent)])
             first = await connection.scalar(
@@ -109,15 +134,15 @@ class Record:
     async def _once(self, connection: AsyncConnection, table: Table, rows: list[Row]) -> None:
         await connection.execute(insert_once(self._transactions.dialect, table), rows)
 
-
-def _named(ref: CollectionRef, traceparent: str | None) -> Row:
-    return {
-        "beamline": ref.beamline,
-        "id": ref.id,
-        "visit": ref.visit,
-        "traceparent": traceparent,
-        "unreported": True,
-    }
+    def _named(self, ref: CollectionRef, traceparent: str | None) -> Row:
+        return {
+            "beamline": ref.beamline,
+            "id": ref.id,
+            "visit": ref.visit,
+            "traceparent": traceparent,
+            "unreported": True,
+            "recorded_at": self._deadlines.clock.now(),
+        }
 
 
 def _accepted(message: CollectionAccepted) -> Row:
@@ -134,7 +159,10 @@ def _accepted(message: CollectionAccepted) -> Row:
 
 @cache
 def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
-    """Fill in what was not known of a collection, keep what was. The earlier deadline counts; rotations owe nothing."""
+    """Fill in what was not known of a collection, keep what was. The earlier deadline counts.
+
+    Rotations owe nothing, nor do collections whose images were removed; those have none again.
+    """
     known = collections.c
 
     def changes(new: Incoming) -> dict[str, ColumnElement[Any]]:
@@ -144,7 +172,10 @@ def _knowing(dialect: str, columns: tuple[str, ...]) -> Insert:
         if "deadline" in columns:
             earlier = or_(known.deadline.is_(None), new["deadline"] < known.deadline)
             filled["deadline"] = case((earlier, new["deadline"]), else_=known.deadline)
-        owed = case((known.experiment == "rotation", false()), else_=new["unreported"])
+        gone = known.images_removed_at.is_not(None)
+        if "images_since" in columns:
+            filled["images_since"] = case((gone, known.images_since), else_=filled["images_since"])
+        owed = case((known.experiment == "rotation", false()), (gone, false()), else_=new["unreported"])
         return filled | {"unreported": owed}
 
     return upsert(dialect, collections, changes)

@@ -89,7 +89,15 @@ collections = Table(
     _moment("deadline", "a grid is centred with what there is once this has passed"),
     Column("traceparent", String(64), comment="W3C trace context of this collection"),
     Column("unreported", Boolean, nullable=False, comment="images came since the latest grid result"),
+    _moment("recorded_at", "when the first message about it was written here; the age of its results"),
+    _moment("images_since", "when the first of its images was written here; NULL: none is kept"),
+    _moment("images_removed_at", "when its images began to be removed; none was taken since"),
     Index("collections_unreported", "unreported"),
+    Index("collections_id", "id"),
+    Index("collections_accepted_at", "accepted_at"),
+    Index("collections_visit", "visit", "accepted_at"),
+    Index("collections_recorded_at", "recorded_at"),
+    Index("collections_images_since", "images_since"),
     comment="One row per data collection, from the first message that names it",
 )
 

@@ -28,3 +28,11 @@ class Settings(ServiceSettings):
         default=1, description="pause between two looks for deadlines and late images [s]"
     )
     prefetch: PositiveInt = Field(default=32, description="messages in hand at a time, per queue")
+    images_days: float = Field(
+        default=90, ge=1, description="results of single images are removed after so many days of work [days]"
+    )
+    results_days: float = Field(
+        default=3650,
+        ge=30,
+        description="collections, grid results and processing results are removed after so many days of work [days]",
+    )

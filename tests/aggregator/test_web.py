@@ -137,6 +137,19 @@ async def test_the_page_of_a_grid_shows_map_crystal_latencies_and_trace():
     assert "1 failed" in text
 
 
+async def test_a_grid_whose_images_are_no_longer_kept_says_so_instead_of_looking_unfinished():
+    """It is shown again, say because somebody amends or processes it, long after its images left the history."""
+    night = [*beats(), heard(accepted()), heard(centred(at=s(2)))]
+    text = (await get("/collections/i03/42", night)).text
+    assert '12, <span class="small">results of single images are no longer kept' in text
+    assert "centred" in text
+    assert "1.50, 1.00" in text
+    assert "0 of 12" not in text
+    assert "data-map" not in text
+    answer = (await get("/api/collections/i03/42", night)).json()
+    assert (answer["collection"]["images_gone"], answer["heat_map"]) == (True, None)
+
+
 async def test_the_page_of_a_run_shows_steps_statistics_cell_and_files():
     text = (await get("/", RUN_NIGHT)).text
 

@@ -42,7 +42,7 @@ class Writer:
         self.transactions = Transactions(self.engine, self.patience_s)
         self.clock = self.machine.clock
         deadlines = Deadlines(self.clock)
-        self.record = Record(self.transactions, DEADLINE_S, deadlines)
+        self.record = Record(self.transactions, DEADLINE_S, deadlines=deadlines)
         self.grids = Grids(self.transactions)
         limits = {"amend_interval_s": 1, "deadline_s": DEADLINE_S}
         self.publisher = Publisher(self.bus, self.grids, self.bell, **limits, deadlines=deadlines)

@@ -7,14 +7,16 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from services.writer.migrations import VERSION_TABLE, configuration, upgrade
-from services.writer.schema import metadata
+from services.writer.schema import collections, images, metadata
 from shared.database import open_database
+from shared.messages import now
 from shared.transactions import Transactions
+from tests.results import START
 
 DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect(), "mysql": mysql.dialect()}
 
@@ -38,8 +40,15 @@ def test_the_revisions_make_exactly_the_tables_of_the_schema(name):
     command.upgrade(config, "head", sql=True)
 
     statements = re.findall(r"^CREATE .*?;$", script.getvalue(), re.DOTALL | re.MULTILINE)
-    made = {clauses(statement) for statement in statements if VERSION_TABLE not in statement}
+    added = re.findall(r"^ALTER TABLE (\w+) ADD COLUMN (.*?);$", script.getvalue(), re.MULTILINE)
+    made = {clauses(widened(statement, added)) for statement in statements if VERSION_TABLE not in statement}
     assert made == {clauses(str(statement)) for statement in wanted(DIALECTS[name])}
+
+
+def widened(statement, added):
+    """What makes a table, with the columns that later revisions add to it."""
+    columns = [column for table, column in added if statement.startswith(f"CREATE TABLE {table} (")]
+    return "\n".join([statement, *columns])
 
 
 async def test_alembic_finds_no_difference_after_the_upgrade(engine):
@@ -54,7 +63,7 @@ async def test_alembic_finds_no_difference_after_the_upgrade(engine):
 async def test_a_second_upgrade_changes_nothing(engine):
     await upgrade(Transactions(engine, patience_s=1))
     async with engine.connect() as connection:
-        assert (await connection.scalars(text("SELECT version_num FROM writer_version"))).all() == ["0001"]
+        assert (await connection.scalars(text("SELECT version_num FROM writer_version"))).all() == ["0002"]
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
@@ -69,13 +78,33 @@ async def test_an_upgrade_that_fails_leaves_nothing_behind(tmp_path):
         assert tables == ["shells"]
 
 
-async def test_the_way_back_leaves_no_table(engine):
-    def downgrade(connection):
-        config = configuration()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+async def test_a_record_of_the_first_revision_is_dated_by_what_is_known_of_it(database_url):
+    """Images count from the acceptance; where none is known, from now, so that nothing goes too early."""
+    accepted, unknown = ({"beamline": "i03", "id": n, "visit": "cm12345-1", "unreported": False} for n in (1, 2))
+    image = {"beamline": "i03", "image": 0, "found_at": START, "failure": "truncated"}
+    before = now()
+    async with open_database(database_url) as engine:
+        async with engine.begin() as connection:
+            await connection.run_sync(step, command.upgrade, "0001")
+            await connection.execute(insert(collections), [accepted | {"accepted_at": START}])
+            await connection.execute(insert(collections), [unknown, unknown | {"id": 3}])
+            await connection.execute(insert(images), [image | {"collection_id": n} for n in (1, 2)])
+        await upgrade(Transactions(engine, patience_s=1))
+        async with engine.connect() as connection:
+            rows = {row.id: row for row in await connection.execute(select(collections))}
+    assert (rows[1].recorded_at, rows[1].images_since) == (START, START)
+    assert before <= rows[2].recorded_at == rows[2].images_since <= now()
+    assert (rows[3].images_since, rows[3].images_removed_at) == (None, None)
 
+
+def step(connection, direction, revision):
+    config = configuration()
+    config.attributes["connection"] = connection
+    direction(config, revision)
+
+
+async def test_the_way_back_leaves_no_table(engine):
     async with engine.begin() as connection:
-        await connection.run_sync(downgrade)
+        await connection.run_sync(step, command.downgrade, "base")
         tables = await connection.run_sync(lambda connection: inspect(connection).get_table_names())
     assert tables == [VERSION_TABLE]

@@ -57,6 +57,7 @@ class CollectionView:
     n_images: int | None
     n_found: int
     n_failed: int
+    images_gone: bool
     failures: dict[str, int]
     announced_at: datetime | None
     accepted_at: datetime | None
@@ -71,11 +72,6 @@ class CollectionView:
     crystals: list[CrystalView]
     runs: list[RunView]
     trace_id: str | None
-
-    @property
-    def n_missing(self) -> int:
-        """Images without any result."""
-        return max(0, (self.n_images or 0) - self.n_found - self.n_failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +146,7 @@ def collection_of(record: CollectionRecord) -> CollectionView:
         n_images=record.n_images,
         n_found=record.n_found,
         n_failed=record.n_failed,
+        images_gone=_images_gone(record),
         failures=dict(record.failures.most_common()),
         announced_at=record.announced_at,
         accepted_at=record.accepted.answered_at if record.accepted else None,
@@ -179,9 +176,17 @@ def spots_of(record: CollectionRecord) -> list[tuple[int, int]]:
 
 
 def heat_map_of(record: CollectionRecord) -> HeatMap | None:
-    """The counts of a grid scan as they lie on the crystal; None if its geometry is unknown."""
+    """The counts of a grid scan as they lie on the crystal; None if its geometry is unknown, or if they are gone."""
+    if _images_gone(record):
+        return None
     grid = (record.details.grid if record.details else None) or (record.grid_result and record.grid_result.grid)
     return lay_out(grid, record.images) if grid else None
+
+
+def _images_gone(record: CollectionRecord) -> bool:
+    """Whether images that its grid result counts are no longer kept here."""
+    result = record.grid_result
+    return result is not None and result.n_found + result.n_failed > 0 and not record.images
 
 
 def runs_of(status: StatusView) -> list[RunView]:
