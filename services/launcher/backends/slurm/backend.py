@@ -158,6 +158,11 @@ class SlurmBackend(IndexedBackend):
         """So long after we asked for a job, slurmrestd may still hand that on to slurmctld."""
         return LATE * self.slurm.settings.request_timeout_s
 
+    async def forget(self, job: Job) -> None:
+        """See ``Backend``."""
+        self.ended.pop(job.run_id, None)  # the wrapper's own end may have come while its delay was counted
+        await IndexedBackend.forget(self, job)
+
     async def logs(self, job: Job) -> str:
         """See ``Backend``. The job's standard output, where Slurm and the wrapper complain."""
         return await to_thread.run_sync(RunDirectory(job.directory).text, LOG)
