@@ -10,6 +10,7 @@ from shared.stomp.outgoing import Outgoing
 from shared.topology import Kind, Route, Topology
 
 MAX_REASON_BYTES = 2048
+DAY_S = 86400
 FROM_THE_BROKER = frozenset(
     {"destination", "subscription", "message-id", "ack", "content-length", "receipt", "transaction", "redelivered"}
     | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason", "browser"}
@@ -36,14 +37,15 @@ def _headers(message: Message, route: Route) -> dict[str, str]:
     return headers
 
 
-def dead_letter(delivery: Delivery, topology: Topology, reason: str) -> Outgoing:
-    """The message itself, on its way to its queue's dead letter queue."""
+def dead_letter(delivery: Delivery, topology: Topology, reason: str, keep_days: float) -> Outgoing:
+    """The message itself, on its way to its queue's dead letter queue, where it stays so long [days]."""
     source = queue_of(delivery)
     why = {
         "original-destination": source,
         "original-message-id": delivery.message_id,
         "dead-letter-reason": _shortened(reason),
         "persistent": "true",
+        "expires": str(round(1000 * (time.time() + DAY_S * keep_days))),
     }
     destination = topology.dead_letters(source)
     with telemetry.sending(destination, len(delivery.body)) as trace_headers:
