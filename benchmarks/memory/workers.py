@@ -1,8 +1,8 @@
 """The services that work: spot finder and launcher, with their real handlers; runs end as soon as they begin."""
 
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from services.spotfinder.handler import find_spots
 from services.spotfinder.inhand import InHand
 from services.spotfinder.lookout import Lookout
 from services.spotfinder.turns import Turns
-from shared.messages import CancelProcessing, FindSpots, ProcessCollection, RunState, now
+from shared.messages import CancelProcessing, Collection, FindSpots, ProcessCollection, RunState, now
 from shared.service import body_as
 
 SHAPE: Final = (64, 64)
@@ -44,18 +44,25 @@ async def spotfinder(folder: Path) -> AsyncIterator[Play]:
 
         async def play(number: int) -> None:
             which = collection(number, str(folder))
-            master = Path(which.master_path)
-            write_images(master, which.wavelength_A or 1.0)
-            async with anyio.create_task_group() as together:
-                for block in blocks(which):
-                    together.start_soon(stage.say, block, body_as(FindSpots), handler)
-            master.unlink()
+            with images_of(which):
+                async with anyio.create_task_group() as together:
+                    for block in blocks(which):
+                        together.start_soon(stage.say, block, body_as(FindSpots), handler)
 
         yield play
 
 
 async def _analyse(master_file: str, images: Sequence[int]) -> list[ImageReport]:
     return analyse_available(master_file, images)
+
+
+@contextmanager
+def images_of(which: Collection) -> Iterator[None]:
+    """There for a while."""
+    path = Path(which.master_path)
+    write_images(path, which.wavelength_A or 1.0)
+    yield
+    path.unlink()
 
 
 def write_images(path: Path, wavelength: float) -> None:
@@ -120,16 +127,24 @@ async def launcher(folder: Path) -> AsyncIterator[Play]:
         mine = Launcher(settings, place, flights, ForgetfulBus("launcher").publish, *kept)
 
         async def play(number: int) -> None:
-            asked = request(collection(number, str(folder)))
-            Path(asked.collection.master_path).touch()
-            await stage.say(asked, body_as(ProcessCollection), partial(launch, launcher=mine))
-            for job in flights.jobs():
-                await look_at(job, mine)
-            message = CancelProcessing(collection=asked.collection.ref)
+            which = collection(number, str(folder))
+            with master_of(which):
+                await stage.say(request(which), body_as(ProcessCollection), partial(launch, launcher=mine))
+                for job in flights.jobs():
+                    await look_at(job, mine)
+            message = CancelProcessing(collection=which.ref)
             await stage.say(message, AskedCancel.of, partial(cancel, launcher=mine))
             if number % CLEARANCES == 0:
                 await clear_away(mine, now() + 2 * settings.keep_cancellations)
-            shutil.rmtree(folder / "processed")
-            Path(asked.collection.master_path).unlink()
 
         yield play
+
+
+@contextmanager
+def master_of(which: Collection) -> Iterator[None]:
+    """There for a while, and so is what processing leaves."""
+    path = Path(which.master_path)
+    path.touch()
+    yield
+    path.unlink()
+    shutil.rmtree(path.parent / "processed")
