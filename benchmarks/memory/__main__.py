@@ -1,12 +1,13 @@
 """What a service keeps of each data collection: memory and open files while thousands of them go by.
 
 Every service's real handlers and state, in a process each, without a broker: ``python -m benchmarks.memory``. Prints a
-Markdown table: first after a tenth of the collections, then after all of them. Memory is what python's own allocator
-has handed out, after a collection of garbage, and the resident set; time is that of a collection's messages, the median
-over the second and over the last tenth.
+Markdown table: first after a tenth of the collections, then after all of them. Memory is what malloc has handed out, to
+python (which is told to use it for everything) and to the libraries, after a collection of garbage; and the resident
+set. Time is that of a collection's messages, the median over the second and over the last tenth.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -14,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -37,7 +37,7 @@ MB = 1e6
 COLUMNS = (
     "service",
     "collections",
-    "traced [MB]",
+    "allocated [MB]",
     "resident [MB]",
     "open files",
     "kept of each collection [bytes]",
@@ -46,10 +46,38 @@ COLUMNS = (
 )
 
 
-class Look(NamedTuple):
-    """What a process has at one moment [bytes]."""
+class MallInfo(ctypes.Structure):
+    """glibc's ``struct mallinfo2``."""
 
-    traced: int
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in [
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        ]
+    )
+
+
+def allocated() -> int:
+    """What malloc has handed out and not got back [bytes]."""
+    ask = ctypes.CDLL(None).mallinfo2
+    ask.restype = MallInfo
+    info = ask()
+    return int(info.uordblks + info.hblkhd)
+
+
+class Look(NamedTuple):
+    """What a process has at one moment: memory [bytes] and open files."""
+
+    allocated: int
     resident: int
     files: int
 
@@ -58,8 +86,7 @@ class Look(NamedTuple):
         """After a collection of garbage."""
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        traced, _ = tracemalloc.get_traced_memory()
-        return cls(traced, pages * os.sysconf("SC_PAGE_SIZE"), len(list(Path("/proc/self/fd").iterdir())))
+        return cls(allocated(), pages * os.sysconf("SC_PAGE_SIZE"), len(list(Path("/proc/self/fd").iterdir())))
 
 
 def main() -> None:
@@ -78,14 +105,13 @@ def main() -> None:
         command = [sys.executable, "-m", "benchmarks.memory", "--alone", service]
         command += ["--collections", str(options.collections)]
         command += ["--folder", str(options.folder)] if options.folder else []
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ | {"PYTHONMALLOC": "malloc"})
         print("\n".join(json.loads(done.stdout)), flush=True)
 
 
 async def measure(service: str, n: int, folder: Path | None) -> list[str]:
     """Two rows of the table."""
     times: list[float] = []
-    tracemalloc.start()
     with tempfile.TemporaryDirectory(dir=folder) as place, Progress(console=Console(stderr=True)) as progress:
         async with SERVICES[service](Path(place)) as play:
             for number in progress.track(range(n), description=service):
@@ -103,7 +129,7 @@ def table(service: str, n: int, looks: tuple[Look, Look], times: list[float]) ->
     early, late = looks
     tenth = n // 10
     second, last = median(times[tenth : 2 * tenth]), median(times[-tenth:])
-    kept = (late.traced - early.traced) / (n - tenth)
+    kept = (late.allocated - early.allocated) / (n - tenth)
     return [
         row((service, f"{tenth:,}", *figures(early), "", f"{1e3 * second:.2f}", "")),
         row((service, f"{n:,}", *figures(late), f"{kept:.1f}", f"{1e3 * last:.2f}", f"{last / second:.2f}")),
@@ -112,7 +138,7 @@ def table(service: str, n: int, looks: tuple[Look, Look], times: list[float]) ->
 
 def figures(look: Look) -> tuple[str, str, str]:
     """Memory and files as text."""
-    return f"{look.traced / MB:.1f}", f"{look.resident / MB:.0f}", str(look.files)
+    return f"{look.allocated / MB:.1f}", f"{look.resident / MB:.0f}", str(look.files)
 
 
 def row(cells: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ from shared.service import body_as
 from shared.topology import Topology
 from shared.transactions import Transactions
 
-PAGES = 100  # data collections between two looks at the page
+PAGES = 500  # data collections between two looks at the page
 RESTARTS = 1000  # and between two new processes of a service
 PROBLEMS = 50  # and between two dead letters
 
