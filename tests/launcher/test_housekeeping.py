@@ -3,16 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import anyio
+import httpx
 import pytest
 
+from services.launcher.backends.index import RunIndex
+from services.launcher.backends.slurm.backend import SlurmBackend
+from services.launcher.backends.slurm.client import Slurmrestd
 from services.launcher.cancellations import Cancellations
 from services.launcher.housekeeping import clear_away, keep_house
 from services.launcher.launcher import Waiting
 from services.launcher.remembered import remember
 from services.launcher.runs import RunDirectory
+from services.launcher.slurm_settings import SlurmSettings
 from services.launcher.working_files import remove_working_files
 from shared.messages import CancelProcessing, ProcessingResult, RunState, now
-from tests.launcher.builders import FIRST, job, request, settings, step, table
+from tests.launcher.builders import FIRST, PYTHON, job, request, settings, step, table
 from tests.launcher.test_launcher import make, replies_to, running
 
 DAY = timedelta(days=1)
@@ -205,3 +210,13 @@ async def test_a_run_that_goes_on_keeps_everything(tmp_path):
     (going.directory / "integrated.refl").touch()
     assert remove_working_files(going, WORKING, settings(tmp_path)) == []
     assert (going.directory / "integrated.refl").exists()
+
+
+async def test_slurms_backend_forgets_when_it_first_saw_the_end_of_a_run(tmp_path):
+    """Also if the wrapper's own end came before ours was written."""
+    run = job(tmp_path, FIRST)
+    async with httpx.AsyncClient() as http:
+        backend = SlurmBackend(RunIndex(tmp_path / "state"), PYTHON, Slurmrestd(SlurmSettings(), http))
+        backend.ended[run.run_id] = 1.0
+        await backend.forget(run)
+    assert backend.ended == {}
