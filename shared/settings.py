@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, JsonConfigSettingsSource, PydanticBa
 from shared.messages import Beamline
 from shared.topology import Topology
 
-DEAD_LETTER_DAYS = 90.0
+DEAD_LETTER_DAYS: float = 90
 
 
 class BrokerSettings(BaseModel):

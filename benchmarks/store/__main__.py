@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.store``: messages go through a queue and are acknowledged, a few of them, spread over all, are
 moved to the dead letters. Prints what the store holds once the broker has cleaned up (which it does every second here,
-not every thirty, and acknowledgements are gathered after two vain attempts, not ten), and how long a transaction takes:
-a reply with an acknowledgement, and a dead letter, which stands in a store of its own.
+not every thirty, and acknowledgements are gathered after two vain attempts, not ten) [MB], and how long a transaction
+takes: a reply with an acknowledgement, and a dead letter, which stands in a store of its own.
 """
 
 import argparse
@@ -11,10 +11,12 @@ import os
 import re
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +26,7 @@ from rich.progress import Progress
 
 from cli.activemq import Source, debian, maven
 from cli.broker import LocalBroker
+from shared.bus import Delivery
 from shared.messages import CollectionEnded, CollectionRef, now
 from shared.settings import BrokerSettings
 from shared.stomp import StompBus, connect
@@ -57,6 +60,11 @@ class Altered(LocalBroker):
         file = self.files.directory / "conf/activemq.xml"
         file.write_text(LAYOUTS[self.layout](file.read_text(), self.files.directory))
 
+    @property
+    def settings(self) -> BrokerSettings:
+        """How to reach it."""
+        return BrokerSettings.model_validate({"url": self.url, "user": self.user, "password": self.password})
+
     def held(self) -> tuple[float, float]:
         """What its store has on the disk, and as it counts against its limit, with what is set aside [MB]."""
         files = [file.stat() for file in (self.directory / "data/kahadb").rglob("*") if file.is_file()]
@@ -85,7 +93,7 @@ async def work_off(sender: StompBus, receiver: StompBus, load: Load, tell: Calla
             await sender.send_raw(QUEUE, body)
 
     async with receiver.subscribe(QUEUE, prefetch=PREFETCH) as deliveries, anyio.create_task_group() as tasks:
-        in_hand: deque[object] = deque()
+        in_hand: deque[Delivery] = deque()
         for number in range(load.n):
             tasks.start_soon(send)
             if number < BACKLOG:
@@ -98,7 +106,7 @@ async def work_off(sender: StompBus, receiver: StompBus, load: Load, tell: Calla
             await receiver.settle(delivery)
 
 
-async def take(bus: StompBus, delivery: object, in_hand: "deque[object]", *, is_letter: bool) -> None:
+async def take(bus: StompBus, delivery: Delivery, in_hand: deque[Delivery], *, is_letter: bool) -> None:
     """A dead letter at once; anything else once thirty more have come."""
     if is_letter:
         await bus.dead_letter(delivery, "no way to handle this")
@@ -108,65 +116,83 @@ async def take(bus: StompBus, delivery: object, in_hand: "deque[object]", *, is_
         await bus.settle(in_hand.popleft())
 
 
-async def transactions(bus: StompBus) -> tuple[float, float]:
-    """Median time of a reply with its acknowledgement, and of a dead letter [ms]."""
+async def transactions(buses: Sequence[StompBus]) -> list[tuple[float, float]]:
+    """On each broker, turn by turn: median time of a reply with its acknowledgement, and of a dead letter [ms]."""
     reply = CollectionEnded(
         collection=CollectionRef(beamline="i03", visit="cm1-1", id=1), outcome="ended", answered_at=now()
     )
-    answer = partial(bus.settle, replies=[reply])
-    bury = partial(bus.dead_letter, reason="no way to handle this")
-    found = []
-    for settle in (answer, bury):
-        times = []
-        for _ in range(N_TRANSACTIONS):
+    times: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
+    for _, number in product(range(N_TRANSACTIONS), range(len(buses))):
+        bus = buses[number]
+        ways = partial(bus.settle, replies=[reply]), partial(bus.dead_letter, reason="no way to handle this")
+        for way, settle in enumerate(ways):
             await bus.send_raw(QUEUE, bytes(2048))
             async with bus.receive_one(QUEUE, PATIENCE_S) as delivery:
                 begun = time.perf_counter()
                 await settle(delivery)
-                times.append(time.perf_counter() - begun)
-        found.append(1e3 * median(times))
-    return found[0], found[1]
+                times[number, way].append(time.perf_counter() - begun)
+    return [(1e3 * median(times[n, 0]), 1e3 * median(times[n, 1])) for n in range(len(buses))]
+
+
+async def compare(source: Source) -> Iterator[tuple[str, ...]]:
+    """Rows of the second table: both layouts side by side, since the machine may be busy."""
+    async with AsyncExitStack() as stack:
+        buses = []
+        for layout in LAYOUTS:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            broker = stack.enter_context(Altered(place, source=source, layout=layout))
+            buses.append(await stack.enter_async_context(connect("ingester", broker.settings, Topology())))
+        found = await transactions(buses)
+    return ((source.name, layout, *(f"{ms:.1f}" for ms in pair)) for layout, pair in zip(LAYOUTS, found, strict=True))
 
 
 async def measure(layout: str, source: Source, load: Load, progress: Progress) -> tuple[str, ...]:
     """One row."""
     with tempfile.TemporaryDirectory() as place, Altered(Path(place), source=source, layout=layout) as broker:
-        login = {"url": broker.url, "user": broker.user, "password": broker.password}
-        settings = BrokerSettings.model_validate(login)
         task = progress.add_task(f"{source.name}, {layout}, {load.letters} letters", total=load.n - BACKLOG)
         async with (
-            connect("ingester", settings, Topology()) as one,
-            connect("spotfinder", settings, Topology()) as other,
+            connect("ingester", broker.settings, Topology()) as one,
+            connect("spotfinder", broker.settings, Topology()) as other,
         ):
             await work_off(one, other, load, lambda: progress.advance(task))
             peak, _ = broker.held()
             await anyio.sleep(SETTLED_S)
             disk, counted = broker.held()
-            commit_ms, bury_ms = await transactions(one)
-    figures = (f"{peak:.0f}", f"{disk:.0f}", f"{counted:.0f}", f"{commit_ms:.1f}", f"{bury_ms:.1f}")
+    figures = (f"{peak:.0f}", f"{disk:.0f}", f"{counted:.0f}")
     return (source.name, layout, str(load.letters), f"{load.letters * load.size / MB:.1f}", *figures)
 
 
 async def main() -> None:
-    """Every layout on every broker, with many dead letters and with a single one."""
+    """Every layout on every broker."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES), help="which ActiveMQs")
     parser.add_argument("--messages", type=int, default=4000, help="messages that go through")
     parser.add_argument("--kilobytes", type=float, default=100, help="size of each [kB]")
-    parser.add_argument("--letters", type=int, nargs="+", default=[20, 1], help="dead letters among them")
+    parser.add_argument("--letters", type=int, nargs="*", default=[20], help="dead letters among them")
     options = parser.parse_args()
-    columns = ("broker", "store", "dead letters", "they are [MB]", "at the end of the traffic [MB]")
-    columns += ("after that [MB]", "of the store's limit [MB]", "answer in a transaction [ms]", "dead letter [ms]")
-    print(row(columns), row(("---",) * len(columns)), sep="\n")
+    sources = [source for name in options.sources if (source := SOURCES[name]())]
+    head(
+        "broker",
+        "store",
+        "dead letters",
+        "they are",
+        "at the end of the traffic",
+        "after that",
+        "of the store's limit [MB]",
+    )
     with Progress(console=Console(stderr=True)) as progress:
-        for name in options.sources:
-            if (source := SOURCES[name]()) is None:
-                print(f"{name}: not on this machine")
-                continue
-            for letters in options.letters:
-                load = Load(options.messages, round(KB * options.kilobytes), letters)
-                for layout in LAYOUTS:
-                    print(row(await measure(layout, source, load, progress)), flush=True)
+        for source, letters, layout in product(sources, options.letters, LAYOUTS):
+            load = Load(options.messages, round(KB * options.kilobytes), letters)
+            print(row(await measure(layout, source, load, progress)), flush=True)
+    print()
+    head("broker", "store", "answer and acknowledgement [ms]", "dead letter [ms]")
+    for source in sources:
+        print(*map(row, await compare(source)), sep="\n", flush=True)
+
+
+def head(*columns: str) -> None:
+    """The first lines of a table."""
+    print(row(columns), row(("---",) * len(columns)), sep="\n")
 
 
 def row(cells: tuple[str, ...]) -> str:
