@@ -22,7 +22,14 @@ BUILT_WITH = {  # what a version of ActiveMQ needs of other projects, where the 
 }
 FETCH_TIMEOUT_S = 600
 # The quick compiler alone starts in two thirds of the CPU time; a small broker waits for its disk, not for code.
-JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+# Out of memory it would limp on, without some of its threads: ended, it is started again, and clients come back.
+JVM = (
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Djava.awt.headless=true",
+)
 OPENED = "--add-opens=java.base/java.lang=ALL-UNNAMED"
 HOW_TO_GET_ONE = (
     "no ActiveMQ Classic on this machine. Any one of these gives one: `apt-get install activemq`; "

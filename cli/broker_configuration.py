@@ -4,14 +4,20 @@ import os
 import secrets
 import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from xml.sax import saxutils
 
 from shared.rotation import tail
+from shared.settings import DEAD_LETTER_DAYS
+from shared.topology import ROUTES, WORLD, Kind, families_of
 
 TEMPLATE = Path(__file__).with_name("activemq.xml.in")
+QUEUES = 'prioritizedMessages="true" lazyDispatch="true" maxBrowsePageSize="10000" producerFlowControl="true"'
+DAY_MS = 86_400_000
+LOOKS = 24  # for unused destinations, in the time that makes one unused
 MIN_REDELIVERY_S = 1.0  # shorter delays are refused by the broker's scheduler
 # Without tcpNoDelay a receipt that follows another waits for our kernel's delayed acknowledgement, 40 ms.
 OPTIONS = (
@@ -39,19 +45,36 @@ NAMES = ("-dname", "CN=localhost", "-ext", "SAN=dns:localhost,ip:127.0.0.1")
 
 @dataclass(frozen=True)
 class Policy:
-    """How the broker treats a message that was given back to it.
+    """How the broker treats a message that was given back to it, and how long it keeps what nobody fetches.
 
     Attributes:
         redeliveries: how often it is tried again before it is dead-lettered.
         redelivery_s: pause before such a try [s].
+        dead_letter_days: a message that it dead-letters waits so long for an operator [days].
+        unused_days: an empty queue or topic that nobody reads is removed after so long [days].
     """
 
     redeliveries: int = 3
     redelivery_s: float = 2.0
+    dead_letter_days: float = DEAD_LETTER_DAYS
+    unused_days: float = 1.0
 
     def __post_init__(self) -> None:
         if self.redelivery_s < MIN_REDELIVERY_S:
             raise ValueError(f"redelivery_s must be at least {MIN_REDELIVERY_S} s, not {self.redelivery_s}")
+
+    def words(self) -> dict[str, str]:
+        """As the template wants them."""
+        unused_ms = round(DAY_MS * self.unused_days)
+        return {
+            "redeliveries": str(self.redeliveries),
+            "redelivery_ms": str(round(1000 * self.redelivery_s)),
+            "dead_letter_ms": str(round(DAY_MS * self.dead_letter_days)),
+            "unused": f'gcInactiveDestinations="true" inactiveTimeoutBeforeGC="{unused_ms}"',
+            "purge_ms": str(max(unused_ms // LOOKS, 1)),
+            "queues": QUEUES,
+            "own": ",".join(own_queues()),
+        }
 
 
 @dataclass(frozen=True)
@@ -101,8 +124,7 @@ class BrokerFiles:
             directory=escape(str(self.directory)),
             user=escape(user),
             password=escape(password),
-            redeliveries=policy.redeliveries,
-            redelivery_ms=round(1000 * policy.redelivery_s),
+            **policy.words(),
             tls_context=self._tls_context(password) if ports.keys() & set(TLS_SCHEMES) else "",
             monitor=monitor,
             connectors="\n      ".join(connector(scheme, port) for scheme, port in ports.items()),
@@ -125,6 +147,15 @@ class BrokerFiles:
     def end_of_log(self, n_lines: int = 25) -> str:
         """The last lines of what the broker printed."""
         return tail(self.log, n_lines)
+
+
+def own_queues() -> Iterator[str]:
+    """Patterns of the queues that services read, on brokers of one beamline and of several."""
+    yield "Consumer.&gt;"
+    queues = [route for route in ROUTES if route.kind is Kind.QUEUE and WORLD not in route.listeners]
+    names = (route.name.format(**fields) for route in queues for fields in families_of(route))
+    for name in dict.fromkeys(names):
+        yield from (name, f"*.{name}")
 
 
 def connector(scheme: str, port: int, address: str = "127.0.0.1") -> str:

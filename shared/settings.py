@@ -11,6 +11,8 @@ from shared.messages import Beamline
 from shared.rotation import DAYS, MB
 from shared.topology import Topology
 
+DEAD_LETTER_DAYS: float = 90
+
 
 class BrokerSettings(BaseModel):
     """Where ActiveMQ is and how to speak to it."""
@@ -27,6 +29,9 @@ class BrokerSettings(BaseModel):
     heartbeat_s: PositiveFloat = Field(default=10, description="STOMP heart-beat interval, both ways [s]")
     receipt_timeout_s: PositiveFloat = Field(default=30, description="longest wait for the broker's receipt [s]")
     connect_timeout_s: PositiveFloat = Field(default=10, description="longest wait for one connection attempt [s]")
+    dead_letter_days: PositiveFloat = Field(
+        default=DEAD_LETTER_DAYS, description="a message that nobody could handle waits so long for an operator [days]"
+    )
 
 
 class ServiceSettings(BaseSettings):

@@ -11,14 +11,12 @@ FROM_VARIABLES = '<bean class="org.springframework.beans.factory.config.Property
 
 def activemq_xml() -> str:
     """The broker's configuration; the Secret's user and password come as variables of its container."""
-    policy = Policy()
     return Template(TEMPLATE.read_text()).substitute(
         placeholders=FROM_VARIABLES,
         directory=FOLDER,
         user="${MXMESH_BROKER_USER}",
         password="${MXMESH_BROKER_PASSWORD}",  # noqa: S106 - the name of a variable
-        redeliveries=policy.redeliveries,
-        redelivery_ms=round(1000 * policy.redelivery_s),
+        **Policy().words(),
         tls_context="",
         monitor="",
         connectors=connector("stomp+nio", STOMP_PORT, "0.0.0.0"),  # noqa: S104 - in a pod

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from cli.chart import optional
 from cli.chart.kubernetes import AbsolutePath, DataVolume, ExternalSecret, Name, Values
 from cli.chart.services import Services
 from shared.messages import Beamline
+from shared.settings import DEAD_LETTER_DAYS
 
 
 class Image(Values):
@@ -31,6 +32,9 @@ class Broker(Values):
         default="{{ .Values.beamline }}.",
         description="before every destination, a template; beamlines that share a broker need different ones, "
         "and so do two releases of one beamline",
+    )
+    dead_letter_days: PositiveFloat = Field(
+        default=DEAD_LETTER_DAYS, description="a message that nobody could handle waits so long for an operator [days]"
     )
     existing_secret: Name = Field(default="activemq", min_length=1, description="Secret with user and password")
     user_key: str = Field(default="user", description="its key for the user")

@@ -5,8 +5,10 @@ from typing import get_args
 
 from services.launcher.backends import Backend
 from services.launcher.backends.choice import chosen_backend
+from services.launcher.backends.index import RunIndex
 from services.launcher.cancellations import AskedCancel, Cancellations
 from services.launcher.handler import cancel, launch
+from services.launcher.housekeeping import keep_house
 from services.launcher.inflight import InFlight
 from services.launcher.launcher import Launcher
 from services.launcher.settings import Settings
@@ -26,9 +28,11 @@ async def take_part(settings: Settings, backend: Backend, member: Member) -> Non
     """Adopt first, so that runs of an earlier launcher count among the slots."""
     flights = InFlight(settings.slots, settings.secondary_slots)
     cancellations = Cancellations(settings.state_directory / "cancelled")
-    launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations)
+    ended = RunIndex(settings.state_directory / "ended")
+    launcher = Launcher(settings, backend, flights, member.bus.publish, cancellations, ended)
     await adopt_runs(launcher)
     member.tasks.start_soon(supervise, launcher)
+    member.tasks.start_soon(keep_house, launcher)
     source = partial(settings.topology.source, service="launcher")
     cancels = source(CancelProcessing)
     await member.listen(Inbox(cancels, AskedCancel.of, partial(cancel, launcher=launcher), prefetch=1))

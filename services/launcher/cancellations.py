@@ -1,10 +1,12 @@
 """What shall not run, or not go on: remembered across restarts, so that a request which comes later finds it."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from services.launcher.remembered import recall, remember
 from shared.bus import Delivery
@@ -42,6 +44,7 @@ class Cancellations:
 
     folder: Path
     clock: Callable[[], datetime] = process_clock.now
+    _turn: Lock = field(default_factory=Lock, compare=False, repr=False)
 
     def take(self, cancel: CancelProcessing, in_hand: Iterable[ProcessCollection]) -> set[str]:
         """Remember it, and for itself each run that it concerns of those in hand; the ids of these."""
@@ -55,7 +58,37 @@ class Cancellations:
 
     def add(self, cancel: CancelProcessing) -> None:
         """Remember it; of two for the same, the later counts."""
-        remember(self._entry(cancel.run_id or _runs_of(cancel.collection, cancel.pipeline)), cancel)
+        with self._turn:
+            remember(self._entry(cancel.run_id or _runs_of(cancel.collection, cancel.pipeline)), cancel)
+
+    def forget(self, before: datetime, needed: Collection[ProcessCollection] = ()) -> int:
+        """Those that were taken before this moment, and said before it; how many they were.
+
+        Args:
+            before: no request that was asked for before it can come any more.
+            needed: requests in hand, and those of runs under way; what concerns one of them stays.
+        """
+        return sum(self._forget_one(path, before, needed) for path in self._older(before))
+
+    def _older(self, before: datetime) -> Iterable[Path]:
+        if not self.folder.is_dir():
+            return
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json") and _taken_before(Path(entry.path), before):
+                    yield Path(entry.path)
+
+    def _forget_one(self, path: Path, before: datetime, needed: Collection[ProcessCollection]) -> bool:
+        """In turn with ``add``, which may replace the file at this moment."""
+        with self._turn:
+            cancel = recall(path, CancelProcessing)
+            is_over = cancel is None or (
+                cancel.cancelled_at < before and not any(cancel.concerns(request) for request in needed)
+            )
+            if is_over and _taken_before(path, before):
+                path.unlink()
+                return True
+        return False
 
     def of(self, request: ProcessCollection) -> CancelProcessing | None:
         """What cancels a request, if anything does; not what was cancelled before the clock was put back."""
@@ -79,6 +112,11 @@ def _concerns(cancel: CancelProcessing, request: ProcessCollection, at: datetime
     """Of what has come already, also what was asked for by a clock that is ahead, or was until it was put back."""
     asked_at = request.asked_at if request.asked_at <= at else cancel.cancelled_at
     return cancel.concerns(request.model_copy(update={"asked_at": asked_at}))
+
+
+def _taken_before(path: Path, moment: datetime) -> bool:
+    """By this machine's clock; that of a cancellation's sender may be wrong."""
+    return path.stat().st_mtime < moment.timestamp()
 
 
 def _runs_of(collection: CollectionRef | None, pipeline: str | None = None) -> str:

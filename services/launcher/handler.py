@@ -44,6 +44,7 @@ async def launch(request: ProcessCollection, launcher: Launcher) -> AsyncIterato
     trace.get_current_span().set_attributes({telemetry.RUN: request.run_id, telemetry.PIPELINE: request.pipeline})
     family = family_of(request, launcher.table)
     try:
+        _check_age(request, launcher)
         job = plan_job(request, launcher.settings, launcher.table, os.environ, telemetry.traceparent())
         if job.run_id in launcher.flights:
             return
@@ -132,6 +133,12 @@ async def cancel(asked: AskedCancel, launcher: Launcher) -> AsyncIterator[Messag
 
 async def _cancelled(request: ProcessCollection, launcher: Launcher) -> CancelProcessing | None:
     return await to_thread.run_sync(launcher.cancellations.of, request)
+
+
+def _check_age(request: ProcessCollection, launcher: Launcher) -> None:
+    """Of what is older, a cancellation may be forgotten."""
+    if now() - request.asked_at > launcher.settings.keep_cancellations:
+        raise RefusedRunError(f"it was asked for on {request.asked_at:%d %B %Y}, too long ago: ask again")
 
 
 async def _check_software(job: Job, launcher: Launcher) -> None:

@@ -1,5 +1,6 @@
 """What an operator may set for the launcher."""
 
+from datetime import timedelta
 from importlib.util import find_spec
 from os import cpu_count
 from pathlib import Path
@@ -92,6 +93,15 @@ class Settings(ServiceSettings):
     state_directory: Path = Field(
         default=Path("state/launcher"), description="index of unfinished runs; must survive a restart"
     )
+    keep_cancellations_days: PositiveFloat = Field(
+        default=180,
+        description="a cancellation is remembered so long; a request asked for before that is refused [days]",
+    )
+    keep_working_files_days: PositiveFloat | None = Field(
+        default=None,
+        description="what only a run's own steps read, such as integrated.refl of dials, is removed so long after its "
+        "end; results and logs stay; none: everything stays with the visit [days]",
+    )
     python: Path = Field(
         default=Path("/usr/bin/python3"), description="the python that has iotbx and h5py, as DIALS brings them"
     )
@@ -135,6 +145,25 @@ class Settings(ServiceSettings):
         if self.backend == "kubernetes" and not self.kubernetes.image:
             raise ValueError("kubernetes.image is missing: set it to an image with python3 and the programs")
         return self
+
+    @model_validator(mode="after")
+    def _remembers_longer_than_the_broker(self) -> Self:
+        if self.keep_cancellations_days < self.broker.dead_letter_days:
+            raise ValueError(
+                f"keep_cancellations_days must be at least broker.dead_letter_days, {self.broker.dead_letter_days:g}: "
+                "a dead letter that is retried may be a request that was cancelled"
+            )
+        return self
+
+    @property
+    def keep_cancellations(self) -> timedelta:
+        """How long a cancellation is remembered."""
+        return timedelta(days=self.keep_cancellations_days)
+
+    @property
+    def keep_working_files(self) -> timedelta | None:
+        """How long after its end a run's working files stay; None: for ever."""
+        return None if self.keep_working_files_days is None else timedelta(days=self.keep_working_files_days)
 
     def time_limit_of_s(self, pipeline: Pipeline) -> float:
         """Of a run of this pipeline [s]."""

@@ -78,6 +78,8 @@ async def _conclude(job: Job, ending: Ending, launcher: Launcher) -> None:
     if again:
         await launcher.publish(again)
     record_spans(job, told)
+    if launcher.settings.keep_working_files is not None:
+        await to_thread.run_sync(launcher.ended.add, job)
     await launcher.backend.forget(job)
     launcher.flights.release(job.run_id)
     launcher.unconfirmed.discard(job.run_id)

@@ -18,6 +18,7 @@ from services.spotfinder.spots import Spots
 from services.spotfinder.untrusted import NOTHING, Untrusted
 
 PIXELS: Final = 40_000_000  # of the masks that are kept, 2.1 bytes each: two collections of 16M, eight of 4M
+COLLECTIONS: Final = 32  # whose masks are kept, if these are small
 FILES: Final = 32  # kept open
 
 
@@ -80,12 +81,14 @@ class Analyst:
             source = open_images(Path(master_file), self._files)
             analyser = ImageAnalyser(untrusted.exclude_from(source.mask), source.detector)
         self._collections[master_file, untrusted] = source, analyser
-        while len(self._collections) > 1 and self._n_pixels() > self._most_pixels:
+        while self._is_full():
             self._collections.popitem(last=False)
         return source, analyser
 
-    def _n_pixels(self) -> int:
-        return sum(source.mask.size for source, _ in self._collections.values())
+    def _is_full(self) -> bool:
+        n_pixels = sum(source.mask.size for source, _ in self._collections.values())
+        n = len(self._collections)
+        return n > COLLECTIONS or (n > 1 and n_pixels > self._most_pixels)
 
 
 _analyst = Analyst()

@@ -1,7 +1,7 @@
 """How fast sensor materials absorb X-rays."""
 
 import math
-from functools import cache
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -58,7 +58,7 @@ ABSORBERS: Final[dict[Material, Absorber]] = {
 }
 
 
-@cache
+@lru_cache(maxsize=64)  # every collection may have a wavelength of its own
 def attenuation(material: Material, wavelength_angstrom: float) -> float:
     """Linear attenuation coefficient [1/mm], interpolated on logarithmic scales.
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -81,7 +81,7 @@ def in_ice_ring(d: Floats, width: float) -> NDArray[np.bool_]:
     return np.asarray(np.minimum(np.abs(d_star_sq - below), np.abs(above - d_star_sq)) < width / 2)
 
 
-@cache
+@lru_cache(maxsize=16)
 def ice_rings(limit: int) -> Floats:
     """The rings of hexagonal ice (P6₃/mmc) up to a limit, ascending; all in 1/d² [1/Å²]."""
     highest_h = math.ceil(ICE_A_ANGSTROM * math.sqrt(limit))

@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 class StompBus(Desk):
     """One service's connection to ActiveMQ: ``shared.bus.Bus``, and what an operator needs on top of it."""
 
-    def __init__(self, service: str, topology: Topology, client: Client) -> None:
+    def __init__(self, service: str, topology: Topology, client: Client, dead_letter_days: float) -> None:
         super().__init__(client)
         self.service = service
         self.topology = topology
+        self._dead_letter_days = dead_letter_days
 
     @property
     def connected(self) -> bool:
@@ -72,7 +73,8 @@ class StompBus(Desk):
 
     async def dead_letter(self, delivery: Delivery, reason: str, replies: Sequence[Message] = ()) -> None:
         """Like ``settle``, but the message itself moves to its queue's dead letter queue, with the reason."""
-        await self._commit(delivery, [dead_letter(delivery, self.topology, reason)], replies)
+        letter = dead_letter(delivery, self.topology, reason, self._dead_letter_days)
+        await self._commit(delivery, [letter], replies)
 
     async def _commit(self, delivery: Delivery, moved: Sequence[Outgoing], replies: Sequence[Message]) -> None:
         """Answers to a temporary queue stay outside the transaction: who asked may be gone, and his queue with him."""
@@ -101,7 +103,7 @@ async def connect(
         async with anyio.create_task_group() as tasks:
             await tasks.start(client.run)
             try:
-                yield StompBus(service, topology, client)
+                yield StompBus(service, topology, client, broker.dead_letter_days)
             finally:
                 with anyio.CancelScope(shield=True):
                     await client.close()

@@ -9,6 +9,7 @@ from shared.stomp.outgoing import Outgoing
 from shared.topology import Kind, Route, Topology
 
 MAX_REASON_BYTES = 2048
+DAY_S = 86400
 FROM_THE_BROKER = frozenset(
     {"destination", "subscription", "message-id", "ack", "content-length", "receipt", "transaction", "redelivered"}
     | {"expires", "timestamp", "persistent", "original-destination", "dead-letter-reason", "browser"}
@@ -33,8 +34,8 @@ def _headers(message: Message, route: Route) -> dict[str, str]:
     return headers
 
 
-def dead_letter(delivery: Delivery, topology: Topology, reason: str) -> Outgoing:
-    """The message itself, on its way to its queue's dead letter queue."""
+def dead_letter(delivery: Delivery, topology: Topology, reason: str, keep_days: float) -> Outgoing:
+    """The message itself, on its way to its queue's dead letter queue, where it stays so long [days]."""
     source = queue_of(delivery)
     why = {
         "original-destination": source,
@@ -44,7 +45,8 @@ def dead_letter(delivery: Delivery, topology: Topology, reason: str) -> Outgoing
     }
     destination = topology.dead_letters(source)
     with telemetry.sending(destination, len(delivery.body)) as trace_headers:
-        return Outgoing(destination, application_headers(delivery) | why | trace_headers, delivery.body)
+        headers = application_headers(delivery) | why | trace_headers
+        return Outgoing(destination, headers, delivery.body, DAY_S * keep_days)
 
 
 def queue_of(delivery: Delivery) -> str:

@@ -8,15 +8,19 @@ import stat
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 
 from cli.activemq import POM, Docker, Java, debian, find_activemq, maven
 from cli.broker import LocalBroker, LocalBrokerError, answers, local_broker
 from cli.broker_configuration import BrokerFiles, Policy, free_ports
+from shared.messages import CancelProcessing, CollectionEnded, CollectionRef, FindSpots, now
 from shared.rotation import parts
 from shared.settings import BrokerSettings
 from shared.stomp import connect
 from shared.topology import Topology
+
+SECOND = 1 / 86400  # of a day
 
 
 def settings_of(broker: LocalBroker) -> BrokerSettings:
@@ -115,6 +119,78 @@ def test_the_log_of_a_broker_is_kept_small_while_it_writes_on(own_broker):
     while "Full thread dump" not in own_broker.files.end_of_log(10_000):
         time.sleep(0.05)
     assert own_broker.files.log.stat().st_size < 1e6
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory):
+    """Forgets within seconds what others forget in days and months."""
+    policy = Policy(unused_days=SECOND, dead_letter_days=5 * SECOND)
+    with LocalBroker(tmp_path_factory.mktemp("hasty"), policy=policy) as broker:
+        yield broker
+
+
+async def exists(bus, queue):
+    return await bus.statistics(queue) is not None
+
+
+async def use(bus, queue):
+    await bus.send_raw(queue, b"")
+    async with bus.receive_one(queue, 5) as delivery:
+        await bus.settle(delivery)
+
+
+@pytest.mark.broker
+async def test_queues_that_nobody_uses_vanish_and_those_of_the_mesh_and_full_ones_stay(hasty):
+    topology = Topology(prefix="i03.")
+    waits, odd = "/queue/replies-of-somebody-else", "/queue/replies-of-yesterday"
+    own = [topology.source(FindSpots, "spotfinder"), Topology().source(CancelProcessing, "launcher")]
+    own += [topology.queue("xrc.i03"), topology.dead_letters(own[0]), *topology.inboxes(CollectionEnded)]
+    async with connect("ingester", settings_of(hasty), topology) as bus:
+        for queue in (odd, *own):
+            await use(bus, queue)
+        await bus.send_raw(waits, b"")
+        with anyio.fail_after(40):
+            while await exists(bus, odd):
+                await anyio.sleep(0.2)
+        await anyio.sleep(2)  # as long again
+        assert [queue for queue in (waits, *own) if not await exists(bus, queue)] == []
+
+
+@pytest.mark.broker
+async def test_what_is_said_while_a_service_is_stopped_for_long_is_not_lost(hasty):
+    """Its queue is empty and nobody reads it: just what an unused one is like."""
+    topology = Topology(prefix="i04.")
+    ended = CollectionEnded(
+        collection=CollectionRef(beamline="i04", visit="cm1-1", id=1), outcome="ended", answered_at=now()
+    )
+    async with connect("ingester", settings_of(hasty), topology) as bus:
+        await use(bus, "/queue/old")
+        with anyio.fail_after(40):
+            while await exists(bus, "/queue/old"):
+                await anyio.sleep(0.2)
+        await bus.publish(ended)
+        for queue in topology.inboxes(CollectionEnded):
+            async with bus.receive_one(queue, 5) as delivery:
+                assert CollectionEnded.model_validate_json(delivery.body) == ended
+
+
+@pytest.mark.broker
+async def test_dead_letters_vanish_when_their_time_is_over_and_are_no_dead_letters_again(hasty):
+    """Those that a service moves, and those that the broker does."""
+    topology = Topology(prefix="i24.")
+    queue = topology.queue("work")
+    letters = topology.dead_letters(queue)
+    settings = settings_of(hasty).model_copy(update={"dead_letter_days": 5 * SECOND})
+    async with connect("ingester", settings, topology) as bus:
+        for headers in ({}, {"expires": "1"}):
+            await bus.send_raw(queue, b"", headers)
+        async with bus.receive_one(queue, 5) as delivery:
+            await bus.dead_letter(delivery, "no way")
+        assert len(await bus.browse(letters)) == 2
+        with anyio.fail_after(40):
+            while await bus.browse(letters):
+                await anyio.sleep(0.2)
+        assert await bus.browse(topology.dead_letters(letters)) == []
 
 
 def test_a_broker_that_cannot_start_shows_its_log(tmp_path):

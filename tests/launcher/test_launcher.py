@@ -70,7 +70,8 @@ def make(visit, rows, bus=None, backend=None, **changes):
     bus = bus or MemoryBus("launcher")
     backend = backend or LocalBackend(RunIndex(chosen.state_directory), PYTHON)
     cancellations = Cancellations(chosen.state_directory / "cancelled")
-    return Mesh(bus, Launcher(chosen, backend, InFlight(chosen.slots), bus.publish, cancellations, rows))
+    ended = RunIndex(chosen.state_directory / "ended")
+    return Mesh(bus, Launcher(chosen, backend, InFlight(chosen.slots), bus.publish, cancellations, ended, rows))
 
 
 @asynccontextmanager

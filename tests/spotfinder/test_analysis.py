@@ -1,5 +1,6 @@
 """What a worker process answers."""
 
+import gc
 import pickle
 from importlib import import_module
 from pkgutil import iter_modules
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from services.spotfinder import kernels
-from services.spotfinder.analysis import Analyst, ImageReport, analyse_available, count_images, warm_up
+from services.spotfinder.analysis import COLLECTIONS, Analyst, ImageReport, analyse_available, count_images, warm_up
 from services.spotfinder.finder import DEFAULTS, Algorithm, Parameters
 from services.spotfinder.images import ImageNotReady, OpenFiles, open_images, read
+from services.spotfinder.images.nexus import NexusImages
 from services.spotfinder.per_image_analysis import analyse_image
 from services.spotfinder.untrusted import NOTHING
 from tests.spotfinder.nexus_files import SHAPE, STORAGES, Master, collection, link, settle, some_images, write_images
@@ -93,6 +95,23 @@ def test_many_collections_can_be_asked_about_in_turn(tmp_path):
     for analyst in (rich, poor, rich, poor):
         reports = [analyst.report(str(master), 2, DEFAULTS, NOTHING) for master in masters]
         assert [r.analysis for r in reports] == [analyse_available(str(m), [2])[0].analysis for m in masters]
+
+
+def test_of_small_images_no_more_collections_are_kept_than_of_large_ones(tmp_path):
+    master = spotted_collection(tmp_path, spotted_images(1))
+    masters = [tmp_path / f"{number}_master.h5" for number in range(2 * COLLECTIONS)]
+    for name in masters:
+        name.symlink_to(master)
+    analyst = Analyst(most_pixels=10**12)
+    before = n_kept()
+    for name in masters:
+        assert analyst.report(str(name), 0, DEFAULTS, NOTHING).analysis
+    assert n_kept() - before == COLLECTIONS
+
+
+def n_kept():
+    gc.collect()
+    return sum(isinstance(each, NexusImages) for each in gc.get_objects())
 
 
 def test_images_are_counted(tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -84,3 +85,35 @@ async def test_a_broker_killed_in_mid_stream_loses_and_repeats_nothing(own_broke
                 await anyio.sleep(0.1)
         assert sorted(map(int, await answered(bus))) == list(range(N_MESSAGES))
         tasks.cancel_scope.cancel()
+
+
+async def test_a_broker_killed_while_messages_move_to_the_dead_letters_loses_and_doubles_none(own_broker, topology):
+    """They stand in a store of their own: both take the transaction, or neither."""
+    source = topology.queue("work")
+    async with connect("writer", settings_of(own_broker), topology) as bus, anyio.create_task_group() as tasks:
+        for i in range(N_MESSAGES):
+            await bus.send_raw(source, b"%d" % i)
+        moved: set[bytes] = set()
+        tasks.start_soon(bury_all, bus, source, moved)
+        with anyio.fail_after(PATIENCE_S):
+            while len(moved) < N_MESSAGES / 4:
+                await anyio.sleep(0.005)
+        await anyio.to_thread.run_sync(own_broker.kill)
+        tasks.cancel_scope.cancel()
+    await anyio.to_thread.run_sync(own_broker.start)
+    async with connect("writer", settings_of(own_broker), topology) as bus:
+        left, buried = await bus.browse(source), await bus.browse(topology.dead_letters(source))
+    assert moved <= {letter.body for letter in buried}
+    assert sorted(int(each.body) for each in [*left, *buried]) == list(range(N_MESSAGES))
+
+
+async def bury_all(bus: StompBus, source: str, moved: set[bytes]) -> None:
+    async with bus.subscribe(source, prefetch=10) as deliveries, anyio.create_task_group() as tasks:
+
+        async def bury(delivery):
+            with suppress(StaleDeliveryError):
+                await bus.dead_letter(delivery, "no way")
+                moved.add(delivery.body)
+
+        async for delivery in deliveries:
+            tasks.start_soon(bury, delivery)

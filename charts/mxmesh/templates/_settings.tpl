@@ -4,6 +4,7 @@
 {{- $service := index $values.services $name }}
 {{- $own := deepCopy $service.settings }}
 {{- $broker := dict "url" (include "mxmesh.brokerUrl" $root) "prefix" (include "mxmesh.prefix" $root) }}
+{{- $_ := set $broker "dead_letter_days" $values.broker.deadLetterDays }}
 {{- $filled := dict "beamline" $values.beamline "mode" $values.mode "broker" $broker }}
 {{- if eq $name "aggregator" }}
   {{- $filled = merge $filled (dict "page_host" "0.0.0.0" "page_port" 8080) }}

@@ -1,7 +1,10 @@
-"""The runs whose end is not published yet, remembered across restarts of the launcher: one file each."""
+"""Runs remembered across restarts of the launcher, one file each: those whose end is not published yet."""
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from anyio import to_thread
@@ -26,12 +29,20 @@ class RunIndex:
         """Forget a run."""
         self._entry(job).unlink(missing_ok=True)
 
-    def jobs(self) -> list[Job]:
-        """All that are remembered; a file that cannot be read is left out."""
-        return [job for entry in sorted(self.folder.glob("*.json")) if (job := recall(entry, Job))]
+    def jobs(self, before: datetime | None = None) -> Iterator[Job]:
+        """All that are remembered, or those since before a moment; a file that cannot be read is left out."""
+        for entry in sorted(self.folder.glob("*.json")):
+            if (before is None or _is_older(entry, before)) and (job := recall(entry, Job)):
+                yield job
 
     def _entry(self, job: Job) -> Path:
         return self.folder / f"{job.run_id}.json"
+
+
+def _is_older(entry: Path, moment: datetime) -> bool:
+    with suppress(FileNotFoundError):
+        return entry.stat().st_mtime < moment.timestamp()
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class IndexedBackend:
 
     async def adopt(self) -> list[Job]:
         """See ``Backend``. No place is asked."""
-        return await to_thread.run_sync(self.index.jobs)
+        return await to_thread.run_sync(list, self.index.jobs())
 
     async def forget(self, job: Job) -> None:
         """See ``Backend``. What a place keeps of a run, it forgets by itself."""

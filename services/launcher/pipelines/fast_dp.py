@@ -44,5 +44,6 @@ FAST_DP = Pipeline(
     memory_gb=8,  # assumed: as dials
     mb_per_image=1.0,  # assumed: as dials
     steps=fast_dp_steps,
+    working=("SPOT.XDS", "INTEGRATE.HKL", "*.cbf"),
     cell_alone=False,
 )

@@ -116,6 +116,7 @@ class Pipeline:
         time_limit_s: of the whole run, unless the settings say otherwise [s].
         memory_gb: that all processes of a step may use together, unless the settings say otherwise [GB].
         mb_per_image: what a run writes for each image; where the figure comes from stands beside it [MB].
+        working: patterns of names in a run's directory that only its own later steps read.
         multi_sweep: whether it takes more than one.
         cell_alone: whether it takes a unit cell without its space group.
     """
@@ -130,6 +131,7 @@ class Pipeline:
     memory_gb: float
     mb_per_image: float
     steps: Callable[[Work], tuple[StepPlan, ...]]
+    working: tuple[str, ...] = ()
     multi_sweep: bool = False
     cell_alone: bool = True
 

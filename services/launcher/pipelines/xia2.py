@@ -14,6 +14,8 @@ PHIL = {
     "atom": "atom",
     "anomalous": "input.anomalous",
 }
+CRYSTAL_FOLDERS = ("DEFAULT",)
+"""Where xia2 works; it copies results to DataFiles and LogFiles."""
 PARAMETERS = (
     D_MIN,
     *KNOWN,
@@ -49,6 +51,7 @@ XIA2_DIALS = Pipeline(
     memory_gb=16,  # assumed: twice dials, for xia2 and its parallel jobs
     mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="dials"),
+    working=CRYSTAL_FOLDERS,
     multi_sweep=True,
     cell_alone=False,
 )
@@ -63,6 +66,7 @@ XIA2_3DII = Pipeline(
     memory_gb=16,  # assumed: twice dials, for xia2 and its parallel jobs
     mb_per_image=3.0,  # assumed: three times dials, for its rounds of integration and the copies of their files
     steps=partial(xia2_steps, pipeline="3dii"),
+    working=CRYSTAL_FOLDERS,
     multi_sweep=True,
     cell_alone=False,
 )
