@@ -88,6 +88,12 @@ class BrokerFiles:
         return self.directory / "broker.log"
 
     @property
+    def earlier_store(self) -> Path | None:
+        """Where messages of releases before the dead letters' own store may wait, which is not read any more."""
+        folder = self.directory / "data" / "kahadb"
+        return folder if any(folder.glob("db-*.log")) else None
+
+    @property
     def cafile(self) -> Path:
         """The certificate that vouches for the broker (PEM)."""
         return self.directory / "conf" / "ca.pem"

@@ -104,6 +104,8 @@ async def _broker(plan: Plan) -> AsyncIterator[tuple[BrokerSettings, LocalBroker
     try:
         await to_thread.run_sync(broker.start)
         plan.tell(f"ActiveMQ ({broker.source.name if broker.source else 'unknown'}) answers at {broker.url}")
+        if store := broker.files.earlier_store:
+            plan.tell(f"messages of an earlier release may wait in {store}, which is not read; see docs/operations.md")
         settings = {"url": broker.url, "user": broker.user, "password": broker.password}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_keep_alive, broker, plan.tell)

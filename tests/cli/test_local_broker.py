@@ -70,6 +70,15 @@ def test_passwords_are_kept_from_other_users(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_store_of_an_earlier_release_is_noticed(tmp_path):
+    files = BrokerFiles(tmp_path)
+    files.prepare()
+    assert files.earlier_store is None
+    (tmp_path / "data" / "kahadb").mkdir()
+    (tmp_path / "data" / "kahadb" / "db-1.log").touch()
+    assert files.earlier_store == tmp_path / "data" / "kahadb"
+
+
 def test_nobody_answers_where_no_broker_is():
     [port] = free_ports(1)
     assert not answers(port, "mxmesh", "secret")
