@@ -180,12 +180,12 @@ def measure_sizes(course: Course, look: Look) -> None:
     """Rows and bytes of each table and file."""
     with sqlite3.connect(course.file) as connection:
         table_of = dict(connection.execute("SELECT name, tbl_name FROM sqlite_master"))
-        for name, n_bytes in connection.execute("SELECT name, pgsize FROM dbstat WHERE aggregate = TRUE"):
+        n_free, page = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("freelist_count", "page_size"))
+        for name, n_pages in connection.execute("SELECT name, pageno FROM dbstat WHERE aggregate = TRUE"):
             table = table_of.get(name, name)
-            look.mebibytes[table] = look.mebibytes.get(table, 0) + n_bytes / 2**20
+            look.mebibytes[table] = look.mebibytes.get(table, 0) + n_pages * page / 2**20
         for table in course.database.tables:
             look.rows[table] = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - a name of ours
-        n_free, page = (connection.execute(f"PRAGMA {p}").fetchone()[0] for p in ("freelist_count", "page_size"))
     look.free_mib = n_free * page / 2**20
     files = [course.file, course.file.with_name(f"{course.file.name}-wal")]
     look.files_mib = {file.name: file.stat().st_size / 2**20 for file in files if file.exists()}
