@@ -224,7 +224,7 @@ async def no_pause(_):
 async def test_a_server_that_is_away_during_removal_is_asked_again_at_the_next_round(kind, caplog):
     with serving(kind) as server:
         async with open_database(await server.new_database()) as engine:
-            writer, today = Writer(engine), now()
+            writer, today = Writer(engine, patience_s=60), now()
             await upgrade(writer.transactions)
             for age in range(4):
                 record = Record(writer.transactions, DEADLINE_S, deadlines=standing_at(today - timedelta(days=age)))
@@ -235,6 +235,6 @@ async def test_a_server_that_is_away_during_removal_is_asked_again_at_the_next_r
             await tidy(kinds, now())
             assert caplog.text.count("stay until the next round") == 2
             await anyio.to_thread.run_sync(server.start)
-            with anyio.fail_after(20):  # the server's own recovery, and connections that died with it
+            with anyio.fail_after(60):  # the server's own recovery, and connections that died with it
                 while {row["collection_id"] for row in await writer.rows(images)} != {8, 9}:
                     await tidy(kinds, now())
