@@ -17,6 +17,7 @@ from services.aggregator.__main__ import recall
 from services.aggregator.heard import Heard
 from services.aggregator.history import History
 from services.aggregator.settings import Settings as AggregatorSettings
+from services.aggregator.state import State
 from services.ingester.memory import Memory
 from services.ingester.settings import Settings as IngesterSettings
 from services.writer.grids import Grids
@@ -217,7 +218,7 @@ def _ask_history(c: Circumstances) -> dict[str, Question]:
 
     return {
         "an event is written down": hear,
-        "everything that the page shows, at a start": lambda: recall(history, history.n_collections),
+        "everything that the page shows, at a start": lambda: recall(history, State(history.n_collections)),
     }
 
 

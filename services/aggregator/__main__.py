@@ -21,13 +21,13 @@ from shared.web import serve_http
 DISORDER = timedelta(seconds=1)  # messages that come together may be journalled in another order
 
 
-async def recall(history: History, n_collections: int) -> Board:
-    """The state as it was before the last stop.
+async def recall(history: History, state: State) -> Board:
+    """What is written down, folded into an empty state.
 
     The journal is in the order of hearing: where its times go back, the clock was put back in between.
     """
     await history.prepare()
-    state, last_at = State(n_collections=n_collections), None
+    last_at = None
     async for heard in history.replay():
         state = fold(_not_before(heard.at, last_at, state), heard)
         last_at = heard.at
@@ -52,7 +52,7 @@ async def main() -> None:
     settings = Settings.load()
     async with open_database(settings.database_url) as engine, join("aggregator", settings) as member:
         history = History(engine, timedelta(days=settings.history_days), settings.n_collections)
-        board = await recall(history, settings.n_collections)
+        board = await recall(history, State(settings.n_collections, timedelta(days=settings.broker.dead_letter_days)))
         page = Page(
             board,
             member.pulse,

@@ -61,7 +61,7 @@ def judge(state: State, c: Circumstances) -> Health:
         *_broker(c),
         *(reason for service in services for reason in _service(service, c.now)),
         *_journal(c),
-        *_dead_letters(state),
+        *_dead_letters(state, c.now),
         *(Reason(Verdict.LOOK_HERE, what, CLOCK_REMEDY) for what in clock_faults(state, c.now)),
         *_rejections(state, c.now),
         *(reason for record in state.newest_collections() for reason in _collection(record, c.now)),
@@ -111,8 +111,8 @@ def _journal(c: Circumstances) -> Iterator[Reason]:
         )
 
 
-def _dead_letters(state: State) -> Iterator[Reason]:
-    waiting = [letter.event for letter in state.dead_letters.values() if letter.event and letter.waits]
+def _dead_letters(state: State, now: datetime) -> Iterator[Reason]:
+    waiting = state.waiting_letters(now)
     for queue in sorted({letter.dead_letter_queue for letter in waiting}):
         letters = [letter for letter in waiting if letter.dead_letter_queue == queue]
         newest = max(letters, key=lambda letter: letter.at)

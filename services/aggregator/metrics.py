@@ -35,7 +35,7 @@ class _Figures(Collector):
         yield self._gauge("history_writable", "1 if the history can be written", [((), c.journal_fault is None)])
         yield self._gauge("service_instances", "processes that beat", _instances(services), "service")
         yield from self._totals(services)
-        yield self._gauge("dead_letters", "messages that wait for an operator", _dead_letters(state), "queue")
+        yield self._gauge("dead_letters", "messages that wait for an operator", _dead_letters(state, c.now), "queue")
         yield self._gauge("rejections", "announcements rejected in the last hour", [((), _n_rejected(state, c.now))])
         yield self._gauge("images_waiting", "images that are due and have no result", [((), _n_waiting(state, c.now))])
         yield self._gauge("runs", "processing runs that have not ended", _runs(state), "state")
@@ -87,9 +87,8 @@ def _instances(services: list[ServiceHealth]) -> Iterator[Sample]:
         yield (service.service,), sum(instance.alive for instance in service.instances)
 
 
-def _dead_letters(state: State) -> Iterator[Sample]:
-    waiting = [letter.event for letter in state.dead_letters.values() if letter.event and letter.waits]
-    queues = Counter(letter.dead_letter_queue.removeprefix("/queue/") for letter in waiting)
+def _dead_letters(state: State, now: datetime) -> Iterator[Sample]:
+    queues = Counter(letter.dead_letter_queue.removeprefix("/queue/") for letter in state.waiting_letters(now))
     return (((queue,), n) for queue, n in queues.items())
 
 

@@ -20,6 +20,7 @@ from shared.messages import (
     ServiceBeat,
     SpotsFound,
 )
+from shared.settings import DEAD_LETTER_DAYS
 
 T = TypeVar("T")
 N_TROUBLES = 100  # rejections and dead letters kept in memory, each
@@ -89,6 +90,7 @@ class State:
 
     Attributes:
         n_collections: how many data collections to remember; the ones heard of last stay.
+        keep_letters: the broker deletes a dead letter when it is so old.
         collections: by beamline and id, such as ``i03/42``.
         rejections: by message id.
         dead_letters: by dead letter queue and message id.
@@ -96,10 +98,20 @@ class State:
     """
 
     n_collections: int = 200
+    keep_letters: timedelta = timedelta(days=DEAD_LETTER_DAYS)
     collections: Mapping[str, CollectionRecord] = field(default_factory=dict)
     rejections: Mapping[str, Rejection] = field(default_factory=dict)
     dead_letters: Mapping[str, DeadLetter] = field(default_factory=dict)
     beats: Mapping[str, Beat] = field(default_factory=dict)
+
+    def waiting_letters(self, now: datetime) -> list[MessageDeadLettered]:
+        """What waits for an operator, as far as is known."""
+        letters = self.dead_letters.values()
+        return [each.event for each in letters if each.event and each.waits and not self.is_over(each.event, now)]
+
+    def is_over(self, letter: MessageDeadLettered, now: datetime) -> bool:
+        """Whether the broker has deleted it by now."""
+        return now - letter.at > self.keep_letters
 
     def newest_collections(self) -> list[CollectionRecord]:
         """Newest first."""

@@ -169,7 +169,7 @@ async def test_an_aggregator_that_starts_again_knows_the_order_although_the_cloc
         for ref, seconds in zip(refs, journalled_s, strict=True):
             await history.record(heard(found({0: 1}, ref=ref), at=start + timedelta(seconds=seconds)))
 
-        board = await recall(history, 200)
+        board = await recall(history, State())
 
     assert [record.ref.id for record in board.state.newest_collections()] == [3, 2, 1]
     assert all(record.last_at <= now() for record in board.state.collections.values())

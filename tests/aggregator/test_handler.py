@@ -33,7 +33,7 @@ async def test_everything_said_on_the_mesh_is_journalled_folded_and_acknowledged
     broker = MemoryBroker()
     bus = MemoryBus("aggregator", broker)
     said = [accepted(), found({0: 5}), centred(), changed(), recorded(), dead_letter(), beat("writer")]
-    board = await recall(history, 200)
+    board = await recall(history, State())
     async with anyio.create_task_group() as tasks:
         await listen(Member(bus, Pulse("aggregator"), tasks), Settings(), history, board)
         for message in said:

@@ -90,6 +90,12 @@ def test_a_dead_letter_gives_its_reason_and_the_command():
     assert reason.command == "mxmesh dlq show DLQ.find-spots"
 
 
+def test_a_dead_letter_that_the_broker_has_deleted_waits_no_longer():
+    ninety_days_s = 90 * 86400
+    assert health_of(dead_letter(s(-ninety_days_s - 1))).reasons == []
+    assert len(health_of(dead_letter(s(-ninety_days_s + 60))).reasons) == 1
+
+
 def test_a_dead_letter_that_was_dropped_is_no_alarm():
     letter = dead_letter(s(-60))
     taken = DeadLetterTaken(

@@ -49,7 +49,7 @@ async def test_a_restarted_aggregator_knows_what_the_killed_one_knew(url):
             await history.record(event)
 
     async with open_database(url) as engine:
-        board = await recall(History(engine, WEEK, 200), 200)
+        board = await recall(History(engine, WEEK, 200), State())
 
     assert board.state == fold_all(lived, State(n_collections=200))
     assert len(board.state.collections) == 2

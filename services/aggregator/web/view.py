@@ -127,7 +127,7 @@ def status_of(state: State, circumstances: Circumstances, beamline: str, topolog
         broker=broker_of(circumstances),
         collections=[collection_of(record) for record in state.newest_collections()],
         rejections=[_rejection(rejection, now, topology) for rejection in rejections],
-        dead_letters=[_dead_letter(letter, letter.event) for letter in letters if letter.event],
+        dead_letters=[_dead_letter(each, each.event, state.is_over(each.event, now)) for each in letters if each.event],
     )
 
 
@@ -250,9 +250,10 @@ def _rejection(rejection: Rejection, now: datetime, topology: Topology) -> Rejec
     )
 
 
-def _dead_letter(letter: DeadLetter, event: MessageDeadLettered) -> DeadLetterView:
+def _dead_letter(letter: DeadLetter, event: MessageDeadLettered, is_over: bool) -> DeadLetterView:  # noqa: FBT001
     show, retry, drop = (dead_letter_command(action, event.dead_letter_queue) for action in ("show", "retry", "drop"))
-    fate = letter.taken.action if letter.taken and not letter.waits else "waits"
+    left = "expired" if is_over else "waits"
+    fate = letter.taken.action if letter.taken and not letter.waits else left
     return DeadLetterView(event, fate, show, retry, drop)
 
 
