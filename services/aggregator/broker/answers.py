@@ -21,6 +21,7 @@ ASKED = {
 }
 LONG_LIVED = re.compile(r"old|tenured|zheap|shenandoah", re.IGNORECASE)  # pools of Serial, Parallel, G1, Z, Shenandoah
 FOLDER_OF_STORE = re.compile(r"KahaDBPersistenceAdapter\[(.*?)(?:,Index:.*)?\]$")
+OF_DEAD_LETTERS = "DLQ."  # stands in the folder's name where mKahaDB keeps them apart
 NOTHING_THERE = "javax.management.InstanceNotFoundException"
 Bean = Mapping[str, Any]
 Beans = Mapping[str, Bean]
@@ -78,7 +79,8 @@ class Store:
 
     Attributes:
         percent: of the limit, in whole per cent, as the broker counts it.
-        files: numbers of KahaDB's journal files, oldest first; None for a store that is no KahaDB, or several.
+        files: numbers of KahaDB's journal files, oldest first, without those of a store for dead letters alone, which may
+            wait; None for a store that is no KahaDB, or several.
         folder: where these lie on the broker's machine.
     """
 
@@ -179,15 +181,21 @@ def _heap(pools: Beans) -> Heap:
 def _store(broker: Bean, stores: Beans) -> Store:
     if not stores:
         raise AnswerError("there is none, messages are in memory only")
-    first = next(iter(stores.values()))
-    kahadb = FOLDER_OF_STORE.match(first["Name"]) if len(stores) == 1 else None
+    journal = _journal(stores)
     return Store(
         used_bytes=sum(int(store["Size"]) for store in stores.values()),
         limit_bytes=int(broker["StoreLimit"]),
         percent=float(broker["StorePercentUsage"]),
-        files=tuple(sorted(map(int, re.findall(r"\d+", first["Data"])))) if kahadb else None,
-        folder=kahadb[1] if kahadb else None,
+        files=tuple(sorted(map(int, re.findall(r"\d+", journal[1])))) if journal else None,
+        folder=journal[0] if journal else None,
     )
+
+
+def _journal(stores: Beans) -> tuple[str, str] | None:
+    """Folder and files of the one KahaDB that is not for dead letters, if it is one."""
+    named = [(FOLDER_OF_STORE.match(store["Name"]), store["Data"]) for store in stores.values()]
+    found = [(match[1], data) for match, data in named if match and OF_DEAD_LETTERS not in match[1]]
+    return found[0] if len(found) == 1 else None
 
 
 def _queues(queues: Beans) -> tuple[Queue, ...]:
