@@ -83,6 +83,15 @@ def test_a_store_that_is_no_kahadb_has_no_files():
     assert understand(body(stores={"x": store})).store == Store(5, 4096, 3, None, None)
 
 
+def test_of_a_store_beside_one_for_dead_letters_the_files_count():
+    main, letters = (
+        {"Name": f"KahaDBPersistenceAdapter[/broker/{folder},Index:/broker/{folder}]", "Size": 5, "Data": data}
+        for folder, data in (("#210", "[2, 3]"), ("queue#3a#2f#2fDLQ.#3e", "[1, 9]"))
+    )
+    told = understand(body(stores={"x": letters, "y": main})).store
+    assert told == Store(10, 4096, 3, (2, 3), "/broker/#210")
+
+
 def test_several_stores_are_one_size():
     store = {"Name": KAHADB, "Size": 5, "Data": "[1]"}
     assert understand(body(stores={"x": store, "y": store})).store == Store(10, 4096, 3, None, None)
