@@ -114,14 +114,16 @@ class Record:
     async def add_processing(self, result: ProcessingResult, traceparent: str | None) -> datetime:
         """The end of a run; returns when it was first recorded."""
         recorded_at = self._deadlines.clock.now()
+        when = select(processing_results.c.recorded_at).where(processing_results.c.run_id == result.run.run_id)
 
         async def work(connection: AsyncConnection) -> datetime:
             known = {**self._named(result.run.collection, traceparent), "unreported": False}
             await self._once(connection, collections, [known])
+            known_at: datetime | None = await connection.scalar(when)
+            if known_at:
+                return known_at
             await self._once(connection, processing_results, [_run(result, recorded_at, traceparent)])
-            first = await connection.scalar(
-                select(processing_results.c.recorded_at).where(processing_results.c.run_id == result.run.run_id)
-            )
+            first = await connection.scalar(when)  # another writer's may have come in between
             if first == recorded_at and (rows := _shells(result)):
                 await self._once(connection, shells, rows)
             return first or recorded_at

@@ -50,9 +50,9 @@ def test_each_kind_of_broker_tells_how_it_is(source, tmp_path):
         report = understand(ask(questions()).content)
         assert (report.untold, report.queues) == ((), ())
         assert report.version.split(".")[0] in ("5", "6")
-        assert 0 < report.heap.now_bytes < report.heap.limit_bytes < 512 * 2**20
+        assert 0 <= report.heap.now_bytes < report.heap.limit_bytes < 512 * 2**20
         assert (report.store.files, report.store.limit_bytes) == ((1,), 4 * 2**30)
-        assert Path(report.store.folder) == tmp_path / "broker/data/kahadb"
+        assert Path(report.store.folder) == tmp_path / "broker/data/kahadb/#210"
         assert ask(questions(), (broker.user, "another word")).status_code == httpx.codes.UNAUTHORIZED
         assert "forbidden" in ask(GARBAGE_COLLECTION).json()["error"]
 

@@ -212,11 +212,12 @@ async def test_a_run_that_goes_on_keeps_everything(tmp_path):
     assert (going.directory / "integrated.refl").exists()
 
 
-async def test_slurms_backend_forgets_when_it_first_saw_the_end_of_a_run(tmp_path):
-    """Also if the wrapper's own end came before ours was written."""
+async def test_slurms_backend_forgets_what_it_saw_of_a_run(tmp_path):
+    """Also when it first saw its end, if the wrapper's own came before ours was written."""
     run = job(tmp_path, FIRST)
     async with httpx.AsyncClient() as http:
         backend = SlurmBackend(RunIndex(tmp_path / "state"), PYTHON, Slurmrestd(SlurmSettings(), http))
-        backend.ended[run.run_id] = 1.0
+        backend.signs.silence_s(run.run_id, "over")
+        await anyio.sleep(0.01)
         await backend.forget(run)
-    assert backend.ended == {}
+    assert backend.signs.silence_s(run.run_id, "over") < 0.01

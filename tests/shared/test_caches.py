@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOTS = ("services", "shared", "cli", "simulator")
 FOR_EVER = {
+    "services.spotfinder.workers._speak_where_the_service_does": "nothing",
     "services.writer.record._knowing": "a dialect, and the columns of one of three messages",
     "services.writer.record._findings": "a dialect",
     "services.writer.record._failures": "a dialect",

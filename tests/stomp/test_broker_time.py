@@ -88,7 +88,7 @@ async def test_a_result_is_there_for_who_comes_within_its_time(broker, topology,
     )  # fmt: skip
     async with anyio.create_task_group() as tasks:
         await tasks.start(client.run)
-        bus = StompBus("writer", topology, client)
+        bus = StompBus("writer", topology, client, broker.dead_letter_days)
         await bus.send_raw(topology.queue("something"), obituary().to_json())
         async with bus.subscribe(topology.queue("something"), prefetch=1) as deliveries:
             await bus.settle(await take(deliveries))

@@ -67,7 +67,7 @@ async def test_a_grid_whose_images_were_removed_is_neither_amended_nor_centred_a
         await leave_images(writer, n_images_left)
     write = {"SpotsFound": writer.record.add_spots, "CollectionAccepted": writer.record.accept}
     await write.get(type(late).__name__, writer.record.end)(late, None)
-    writer.clock.wait(LATE_S)
+    writer.machine.pass_(LATE_S)
     await writer.publisher.look()
 
     assert [result.status for result in writer.said] == ["whole"]
@@ -119,7 +119,7 @@ async def test_images_of_a_collection_that_was_never_accepted_go_too(writer, rem
     assert await all_of(removal.remove_images) == [12]
 
     await writer.record.accept(accepted(), None)
-    writer.clock.wait(LATE_S)
+    writer.machine.pass_(LATE_S)
     await writer.publisher.look()
     assert writer.said == []
 
@@ -143,7 +143,8 @@ async def test_a_collection_stays_as_long_as_anything_about_it_is_young(writer, 
     """Else the attempts of its runs would be counted anew, and a run would get the name of an earlier one."""
     await centred(writer)
     await all_of(removal.remove_images)
-    between = now()
+    between = writer.clock.now()
+    writer.machine.pass_(1)
     await writer.record.add_processing(processed(), None)
     assert await all_of(removal.remove_collection, between) == []
     assert len(await writer.rows(shells)) == 3
@@ -168,7 +169,7 @@ async def test_what_comes_again_about_a_forgotten_collection_says_nothing(writer
     await record.add_spots(found(range(4)), None)
     await record.end(ended(), None)
     await record.add_processing(processed(), None)
-    writer.clock.wait(LATE_S)
+    writer.machine.pass_(LATE_S)
     await writer.publisher.look()
     assert writer.said == []
     (row,) = await writer.rows(collections)
@@ -180,7 +181,8 @@ async def test_removal_and_recording_do_not_hinder_each_other(writer, removal):
     n_old, n_new = 40, 40
     for n in range(n_old):
         await record_grid(writer, n)
-    until = now()
+    until = writer.clock.now()
+    writer.machine.pass_(1)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(all_of, removal.remove_images, until)
         for n in range(n_old, n_old + n_new):

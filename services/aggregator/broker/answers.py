@@ -79,8 +79,8 @@ class Store:
 
     Attributes:
         percent: of the limit, in whole per cent, as the broker counts it.
-        files: numbers of KahaDB's journal files, oldest first, without those of a store for dead letters alone, which may
-            wait; None for a store that is no KahaDB, or several.
+        files: numbers of KahaDB's journal files, oldest first, without those of a store that is for dead letters alone;
+            None for a store that is no KahaDB, or several.
         folder: where these lie on the broker's machine.
     """
 
