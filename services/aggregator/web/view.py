@@ -127,7 +127,9 @@ def status_of(state: State, circumstances: Circumstances, beamline: str, topolog
         broker=broker_of(circumstances),
         collections=[collection_of(record) for record in state.newest_collections()],
         rejections=[_rejection(rejection, now, topology) for rejection in rejections],
-        dead_letters=[_dead_letter(each, each.event, state.is_over(each.event, now)) for each in letters if each.event],
+        dead_letters=[
+            _dead_letter(each, each.event, is_over=state.is_over(each.event, now)) for each in letters if each.event
+        ],
     )
 
 
@@ -250,7 +252,7 @@ def _rejection(rejection: Rejection, now: datetime, topology: Topology) -> Rejec
     )
 
 
-def _dead_letter(letter: DeadLetter, event: MessageDeadLettered, is_over: bool) -> DeadLetterView:  # noqa: FBT001
+def _dead_letter(letter: DeadLetter, event: MessageDeadLettered, *, is_over: bool) -> DeadLetterView:
     show, retry, drop = (dead_letter_command(action, event.dead_letter_queue) for action in ("show", "retry", "drop"))
     left = "expired" if is_over else "waits"
     fate = letter.taken.action if letter.taken and not letter.waits else left
